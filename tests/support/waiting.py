@@ -10,6 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 POLL_SECONDS = 0.05
 TRIES = 4
+SAMPLE_SECONDS = 0.05
 
 
 def wait_until(condition: Callable[[], T | None], what: str, timeout_seconds: float = 180) -> T:
@@ -34,3 +35,14 @@ def at_best(is_fast: Callable[[], bool], *, seconds: float = 0) -> bool:
             return True
         tries += 1
     return False
+
+
+def slowness() -> float:
+    """Return how many times longer than its processor time work takes at this moment: 1 when the machine is idle.
+
+    A duration that is promised for an idle machine is multiplied by this.
+    """
+    began, used = time.perf_counter(), time.thread_time()
+    while time.thread_time() - used < SAMPLE_SECONDS:
+        pass
+    return max(1.0, (time.perf_counter() - began) / (time.thread_time() - used))

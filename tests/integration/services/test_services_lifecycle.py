@@ -17,7 +17,7 @@ from botticelli import services
 from botticelli.budget import Amounts, PastCharge, RedisBudget, Scope, Window, nothing_charged
 from botticelli.services.files.locks import is_held
 from botticelli.services.files.paths import Paths
-from tests.support.waiting import at_best
+from tests.support.waiting import at_best, slowness
 
 
 def sql(url, statement):
@@ -158,13 +158,16 @@ def test_a_forked_child_is_a_user_after_its_parent_has_left(home, until):
 
 def test_a_warm_start_takes_less_than_a_second_and_ensure_less_than_a_millisecond(home, until):
     def measured() -> tuple[float, float]:
+        """Return both durations as they would be on a machine that nothing else keeps busy."""
         until(lambda: not is_held(Paths(home).keeper))
-        started = time.perf_counter()
+        before, started = slowness(), time.perf_counter()
         with services.join(home):
             joined = time.perf_counter()
             for _ in range(100):
                 services.ensure(home)
-            return joined - started, (time.perf_counter() - joined) / 100
+            ended = time.perf_counter()
+        slow = max(before, slowness())
+        return (joined - started) / slow, (ended - joined) / 100 / slow
 
     def is_quick() -> bool:
         measurements.append(measured())

@@ -29,7 +29,7 @@ from botticelli.store.schema.tables import metadata
 
 @pytest.fixture
 def engine(empty_database_url: str) -> Engine:
-    return make_engine(empty_database_url, pool_size=2, statement_timeout_seconds=30)
+    return make_engine(empty_database_url, pool_size=2, statement_timeout_seconds=120)
 
 
 def test_models_equal_the_migrated_schema(engine: Engine) -> None:
@@ -90,13 +90,13 @@ def test_unreachable_server_is_named_without_its_password() -> None:
 
 def test_user_without_role_permission_still_reads_content(empty_database_url: str) -> None:
     """Read without the reader's role, under the other protection."""
-    with connected(make_engine(empty_database_url, pool_size=1, statement_timeout_seconds=30)) as connection:
+    with connected(make_engine(empty_database_url, pool_size=1, statement_timeout_seconds=120)) as connection:
         connection.execute(text("drop role if exists plain_user"))
         connection.execute(text("create role plain_user login nosuperuser nocreaterole"))
         database = connection.execute(text("select current_database()")).scalar_one()
         connection.execute(text(f"alter database {database} owner to plain_user"))
     url = make_url(empty_database_url).set(username="plain_user").render_as_string(hide_password=False)
-    store = Store(make_engine(url, pool_size=2, statement_timeout_seconds=30))
+    store = Store(make_engine(url, pool_size=2, statement_timeout_seconds=120))
     assert upgrade(store.engine).up_to_date
     with store.transaction() as tx:
         tx.content.add("posts", [NewRow({"a": 1})], Origin("n", "r", "a", None), template=None, columns={"a": "number"})
@@ -120,7 +120,7 @@ def test_database_of_another_encoding_is_refused_before_anything_is_made(
             text(f"create database {name} encoding '{encoding}' lc_collate 'C' lc_ctype 'C' template template0")
         )
     url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
-    engine = make_engine(url, pool_size=1, statement_timeout_seconds=30)
+    engine = make_engine(url, pool_size=1, statement_timeout_seconds=120)
     for ask in (upgrade, require_current, schema_status):
         with pytest.raises(DatabaseUnfit, match=f"the database has the encoding {encoding}"):
             ask(engine)

@@ -27,7 +27,7 @@ def engine_at(runtime: Runtime, proxy: Proxy, **options: float) -> Engine:
     url = make_url(runtime.database_url)
     through = url.set(host="127.0.0.1", port=proxy.port, query={})
     return make_engine(
-        through.render_as_string(hide_password=False), pool_size=2, statement_timeout_seconds=30, **options
+        through.render_as_string(hide_password=False), pool_size=2, statement_timeout_seconds=120, **options
     )
 
 

@@ -68,7 +68,7 @@ def url(runtime: Runtime) -> Iterator[str]:
 
 def post(url: str, webhook: Sent, name: str = "") -> tuple[int, bytes, dict[str, str]]:
     """Send a webhook as it is, without a library that would correct it."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
     try:
         connection.request("POST", f"/webhooks/{name or webhook.kind}", webhook.raw, webhook.headers)
         answer = connection.getresponse()
@@ -114,7 +114,7 @@ def test_wrong_requests_have_each_their_status(url: str) -> None:
 
 
 def test_body_without_a_length_is_cut_off_at_the_limit(url: str) -> None:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
     chunks = (b"x" * 100_000 for _ in range(20))
     connection.request("POST", "/webhooks/github", chunks, {"Transfer-Encoding": "chunked"}, encode_chunked=True)
     assert connection.getresponse().status == 413
@@ -151,11 +151,11 @@ def test_server_does_not_start_with_a_webhook_that_can_not_be_received(make_rece
 
 def test_api_lists_webhooks_and_deliveries_and_tries_a_body(runtime: Runtime, url: str) -> None:
     post(url, sent("github", at=now()))
-    listed = {item["name"]: item for item in httpx2.get(f"{url}/v1/webhooks").json()["items"]}
+    listed = {item["name"]: item for item in httpx2.get(f"{url}/v1/webhooks", timeout=120).json()["items"]}
     assert (set(listed), listed["github"]["accepted"], listed["github"]["problem"]) == (set(KINDS), 1, None)
-    (delivery,) = httpx2.get(f"{url}/v1/webhooks/deliveries?outcome=accepted").json()["items"]
+    (delivery,) = httpx2.get(f"{url}/v1/webhooks/deliveries?outcome=accepted", timeout=120).json()["items"]
     assert (delivery["webhook"], delivery["delivery_id"], delivery["times"]) == ("github", "d-1", 1)
-    tried = httpx2.post(f"{url}/v1/webhooks/github:test", json={"body": {"a": 1}, "event": "push"})
+    tried = httpx2.post(f"{url}/v1/webhooks/github:test", json={"body": {"a": 1}, "event": "push"}, timeout=120)
     assert tried.json() == {
         "outcome": "accepted",
         "narrative": "triage",
@@ -163,7 +163,7 @@ def test_api_lists_webhooks_and_deliveries_and_tries_a_body(runtime: Runtime, ur
         "variables": {"event": "push"},
     }
     assert run_count(runtime) == 1
-    missing = httpx2.post(f"{url}/v1/webhooks/nobody:test", json={"body": {}})
+    missing = httpx2.post(f"{url}/v1/webhooks/nobody:test", json={"body": {}}, timeout=120)
     assert missing.status_code == 404
 
 

@@ -35,7 +35,7 @@ def served(runtime: Runtime, *, is_loopback: bool = True) -> Iterator[httpx2.Cli
     app, url = _started[0]
     app.state.runtime, app.state.is_loopback, app.state.events = runtime, is_loopback, EventHub(runtime)
     try:
-        with httpx2.Client(base_url=url, timeout=30, trust_env=False) as client:
+        with httpx2.Client(base_url=url, timeout=120, trust_env=False) as client:
             yield client
     finally:
         app.state.events.close()

@@ -140,9 +140,9 @@ def test_value_is_checked_by_decimals_and_formats(schema: dict[str, Any], good: 
 
 def test_check_of_a_large_answer_is_quick_and_short() -> None:
     text = json.dumps({"type": "array", "uniqueItems": True, "items": {"type": "integer"}})
-    began = time.monotonic()
+    began = time.thread_time()
     assert len(misfits(text, [{"n": n} for n in range(50_000)])) == 10
-    assert time.monotonic() - began < 20
+    assert time.thread_time() - began < 20
 
 
 def test_null_in_an_optional_property_counts_as_left_out() -> None:

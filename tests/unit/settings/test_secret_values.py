@@ -111,7 +111,7 @@ def test_command_that_hangs_is_ended_with_its_children() -> None:
     began = time.monotonic()
     with pytest.raises(SettingsError, match=r"took longer than 0.3 s and was ended"):
         run_secret_command(("sh", "-c", "sleep 60 & sleep 60"), "here", timeout_seconds=0.3)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50
     with pytest.raises(SettingsError, match="can't be started: No such file"):
         run_secret_command(("no-such-program",), "here")
 

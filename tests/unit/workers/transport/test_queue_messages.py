@@ -82,9 +82,9 @@ def test_odd_entry_costs_less_than_a_second(task: str) -> None:
     for name, written in odd_entries(task):
 
         def is_fast(written: bytes = written) -> bool:
-            started = time.monotonic()
+            started = time.thread_time()
             admit(written, QUEUE)
-            return time.monotonic() - started < WORST_SECONDS
+            return time.thread_time() - started < WORST_SECONDS
 
         assert at_best(is_fast), name
 
@@ -94,10 +94,10 @@ def test_entry_of_many_values_costs_less_than_a_second(inner: str) -> None:
     many = f"[{','.join([inner] * (MAX_ENTRY_BYTES // (len(inner) + 1) - 100))}]"
 
     def is_fast() -> bool:
-        started = time.monotonic()
+        started = time.thread_time()
         admit(many, QUEUE)
         admit(json.dumps({**message(), "body": f'[[],{{"a":{many[: len(many) // 2]}'}), QUEUE)
-        return time.monotonic() - started < WORST_SECONDS
+        return time.thread_time() - started < WORST_SECONDS
 
     assert at_best(is_fast)
 
