@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
 
 import pytest
 
@@ -11,6 +15,25 @@ from botticelli.runtime.process import Runtime
 from botticelli.testing.discord import TOKEN, FakeDiscord, serving
 from tests.support.servers.discord_openapi import faults
 from workers.effects import captures
+
+
+class Lazily:
+    """Stands for a module until a test uses one of its names; has none while tests are collected, which looks for some.
+
+    Each process collects all tests, but only one of them runs those that need a heavy client.
+    """
+
+    def __init__(self, name: str, *ignored_warnings: str) -> None:
+        self._name = name
+        self._ignored_warnings = ignored_warnings
+
+    def __getattr__(self, name: str) -> Any:
+        if "PYTEST_CURRENT_TEST" not in os.environ:
+            raise AttributeError(name)
+        with warnings.catch_warnings():
+            for message in self._ignored_warnings:
+                warnings.filterwarnings("ignore", message)
+            return getattr(import_module(self._name), name)
 
 
 @pytest.fixture

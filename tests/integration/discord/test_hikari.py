@@ -14,7 +14,7 @@ import pytest
 from botticelli.platforms.discord.fake import BOT_ID
 from botticelli.platforms.discord.fake.stored_messages import add
 from botticelli.testing.discord import GUILD, TOKEN, USER, FakeDiscord, Fault
-from tests.support.lazily import Lazily
+from tests.integration.discord.conftest import Lazily
 
 if TYPE_CHECKING:
     import hikari

@@ -32,7 +32,7 @@ def client(runtime: Runtime) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def document(client: httpx2.Client) -> dict[str, Any]:
-    """What the server publishes of itself."""
+    """The OpenAPI document that the server publishes of itself."""
     return dict(client.get("/v1/openapi.json").json())
 
 

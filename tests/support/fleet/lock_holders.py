@@ -22,12 +22,12 @@ def openers(files: Sequence[Path]) -> list[str]:
 
 def _open_files(process: Path) -> set[str]:
     """Return the paths that a process has open; none when it has ended."""
-    found = set()
+    paths = set()
     with suppress(OSError):
         for descriptor in (process / "fd").iterdir():
             with suppress(OSError):
-                found.add(os.readlink(descriptor))
-    return found
+                paths.add(os.readlink(descriptor))
+    return paths
 
 
 def _command_line(process: Path) -> str:

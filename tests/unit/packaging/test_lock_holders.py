@@ -1,4 +1,4 @@
-"""What a test says of processes that don't end: which of them have its files open."""
+"""The processes that have files open, as a test names those that don't end."""
 
 from __future__ import annotations
 
