@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.support import forks
 from tests.support.fleet.command_server import ROOT, USERS, _is_used, command_folder
+from tests.support.fleet.lock_holders import openers
 
 ASK = "from tests.support.fleet.command_server import command_folder; print(command_folder())"
 
@@ -37,3 +38,14 @@ def test_second_process_of_a_run_shares_the_server() -> None:
     assert done.stdout.strip() == str(folder)
     assert (folder / forks.ADDRESS).stat().st_ino == before
     assert (folder / "botticelli").exists()
+
+
+def test_process_with_an_open_lock_is_named_with_its_command_line(tmp_path: Path) -> None:
+    lock, closed = tmp_path / "keeper.lock", tmp_path / "users.lock"
+    closed.touch()
+    with lock.open("w"):
+        lines = openers([lock, closed])
+    assert len(lines) == Path("/proc/self/fd").exists()
+    assert all(line.startswith(f"keeper.lock is open in process {os.getpid()}: ") for line in lines)
+    assert all(Path(sys.executable).name in line for line in lines)
+    assert openers([lock, closed]) == []
