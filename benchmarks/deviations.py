@@ -11,7 +11,7 @@ import json
 import os
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,10 @@ def _replace(owner: object, name: str, value: object) -> None:
 def _prepared_statements() -> None:
     from botticelli.store.connection import prepared
 
-    _replace(prepared, "_run", lambda cursor, _, query, values: cursor.execute(query.whole, values))
+    def whole(cursor: Any, _: object, steps: Sequence[prepared.Step]) -> None:
+        cursor.execute(b";".join([cursor.mogrify(query.whole, values) for query, values in steps]))
+
+    _replace(prepared, "_run", whole)
 
 
 def _ping_in_doubt() -> None:

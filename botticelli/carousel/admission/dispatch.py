@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
+from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
 from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
@@ -101,9 +102,9 @@ def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
         return
     reach("row_committed")
     try:
-        publish_iterations(runtime.redis, runtime.settings.redis.prefix, publications)
+        publish_iterations(runtime.celery, publications)
         reach("message_published")
-    except (RedisError, OSError) as error:
+    except (KombuError, RedisError, OSError) as error:
         log("publish_failed", level=logging.WARNING, run=publications[0].run_id, error=type(error).__name__)
 
 

@@ -152,8 +152,7 @@ def messages_doubled(cluster: Cluster, chance: random.Random, tags: list[str]) -
     numbers = [(run_id_for(tag), number) for tag in tags for number in range(1, 9) for _ in range(3)]
     chance.shuffle(numbers)
     for copy, (run_id, number) in enumerate(numbers):
-        prefix = cluster.runtime.settings.redis.prefix
-        publish_iterations(cluster.runtime.redis, prefix, [Publication(run_id, number, "doubled", 1000 + copy)])
+        publish_iterations(cluster.runtime.celery, [Publication(run_id, number, "doubled", 1000 + copy)])
     return 0
 
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
 from celery import Celery, chain, chord, group, signature
 from celery.app.task import Context
-from fakeredis import FakeRedis
 
 from botticelli.messages import (
     ENQUEUE,
     MAX_ENTRY_BYTES,
     PROBE,
-    PUBLISH_BATCH,
-    PUBLISH_OPTIONS,
     QUEUE,
     RUN_ITERATION,
     WIRE_HEADER,
@@ -110,36 +106,9 @@ def test_entry_of_too_many_values_is_not_parsed(value: str) -> None:
     assert read_entry(many) is None
 
 
-def entries_of(publications: Sequence[Publication]) -> list[dict[str, Any]]:
-    """The entries that publishing leaves in the queue, the first one first."""
-    client = FakeRedis()
-    publish_iterations(client, "prefix", publications)
-    return [json.loads(entry) for entry in reversed(client.lrange(f"prefix:{QUEUE}", 0, -1))]
-
-
-def test_iterations_are_queued_in_their_order() -> None:
-    numbers = range(1, 2 * PUBLISH_BATCH)
-    written = entries_of([Publication("a", number, "n", 1) for number in numbers])
-    assert [arguments_of(entry)[1]["number"] for entry in written] == list(numbers)
-    assert len({entry["properties"]["delivery_tag"] for entry in written}) == len(numbers)
-
-
-def test_entry_of_an_iteration_is_what_celery_writes() -> None:
-    app = Celery("foreign", broker="memory://")
-    options: dict[str, Any] = {"task_id": "a.1.2", "argsrepr": "()", "kwargsrepr": "run=a narrative=n iteration=1"}
-    send = partial(app.send_task, RUN_ITERATION, kwargs={"run_id": "a", "number": 1}, **options, **PUBLISH_OPTIONS)
-    celery, [ours] = published(app, send), entries_of([Publication("a", 1, "n", 2)])
-    for section, changing in (("headers", {"origin"}), ("properties", {"reply_to", "delivery_tag"})):
-        known = ours[section].keys() - changing
-        assert {name: ours[section][name] for name in known} == {name: celery[section][name] for name in known}
-        others = celery[section].keys() - ours[section].keys() - {"argsrepr", "kwargsrepr"}
-        assert not any(celery[section][name] for name in others)
-    assert arguments_of(ours)[:2] == arguments_of(celery)[:2]
-    assert ours["content-type"] == celery["content-type"] and ours["content-encoding"] == celery["content-encoding"]
-
-
 def test_own_messages_arrive_as_they_were_sent() -> None:
-    [sent] = entries_of([Publication("a", 1, "n", 2)])
+    app = Celery("foreign", broker="memory://")
+    sent = published(app, lambda: publish_iterations(app, [Publication("a", 1, "n", 2)]))
     result = admitted(sent)
     assert arguments_of(result)[:2] == [[], {"run_id": "a", "number": 1}]
     assert result["headers"]["id"] == "a.1.2"
