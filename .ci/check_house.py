@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import statistics
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FILE_LINES = 400
 FUNCTION_LINES = 40
+MEDIAN_FILE_LINES = 120
+MEDIAN_BODY_LINES = 5
+LONG_BODY_LINES = 14
+"""At most one in ten functions of production code has a longer body: its lines without signature and docstring."""
 LUA_LINES = 80
 FOLDER_MODULES = 12
 SAME_NAMES = {
@@ -32,7 +37,7 @@ SUBJECT_LETTERS = 72
 FIRST_CHECKED = "101b6a00d854f459ede778f1b94ffe7417fde48c"
 """The last commit that isn't checked."""
 GENERATED_FOLDERS = ("migrations/",)
-"""Folders of generated code: a migration is one long list of statements, and never changes after its release."""
+"""Folders of generated code: a migration is one long list of statements, and never changes (docs/decisions/0081)."""
 
 
 def check_file(name: str, text: str) -> Iterator[str]:
@@ -54,6 +59,28 @@ def check_file(name: str, text: str) -> Iterator[str]:
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > FUNCTION_LINES:
                 yield f"{name}:{node.lineno}: {node.name} has {length} lines; at most {FUNCTION_LINES}: split it"
+
+
+def check_sizes(texts: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each measure of all files of production code together that is exceeded."""
+    trees = [(text.count("\n"), ast.parse(text)) for text in texts]
+    files = statistics.median(lines for lines, _ in trees)
+    bodies = sorted(length for _, tree in trees for length in _body_lines(tree))
+    measures = (
+        ("files have a median", files, MEDIAN_FILE_LINES),
+        ("bodies of functions have a median", statistics.median(bodies), MEDIAN_BODY_LINES),
+        ("one body in ten has more than", bodies[len(bodies) * 9 // 10], LONG_BODY_LINES),
+    )
+    for what, lines, most in measures:
+        if lines > most:
+            yield f"production code: {what} of {lines:g} lines; at most {most}: split files and functions"
+
+
+def _body_lines(tree: ast.AST) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+            yield (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
 def check_folders(names: Iterable[str]) -> Iterator[str]:
@@ -146,6 +173,9 @@ def main() -> int:
         problems += check_file(name, texts[name])
     for name, text in texts.items():
         problems += check_words(name, text)
+    problems += check_sizes(
+        text for name, text in texts.items() if name.startswith(PRODUCTION) and name.endswith(".py")
+    )
     problems += check_glossary((ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"))
     problems += check_subjects(_git("log", "--no-merges", "--format=%h %s", f"{FIRST_CHECKED}..HEAD"))
     print("\n".join(problems) or f"{len(present)} files within the limits")

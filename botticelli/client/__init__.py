@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from botticelli.loading.lazy_package import make_lazy
 
 if TYPE_CHECKING:
-    from botticelli.client.client import Client
+    from botticelli.client.client import Client, RunHandle
     from botticelli.client.enqueue_options import EnqueueOptions
-    from botticelli.client.run_handle import RunHandle
     from botticelli.client.run_reader import WaitTimeout
     from botticelli.client.schedule_controls import ScheduleOptions
     from botticelli.client.values import (
@@ -94,7 +93,7 @@ make_lazy(
         "IterationResult": "values",
         "Run": "values",
         "RunFilter": "values",
-        "RunHandle": "run_handle",
+        "RunHandle": "client",
         "RunResult": "values",
         "WaitTimeout": "run_reader",
     },

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from botticelli.carousel import Actor
-    from botticelli.client.client import Client
     from botticelli.runtime.process import Runtime
     from botticelli.settings import Settings
 
@@ -60,12 +59,3 @@ class Session:
         from botticelli.carousel import Actor
 
         return Actor(reason, self._name) if self._name else Actor(reason)
-
-
-def client_over(runtime: Runtime, *, name: str) -> Client:
-    """Return a client that uses the connections of a runtime, which stays the caller's to close."""
-    from botticelli.client.client import Client
-
-    client = Client(runtime.settings, name=name)
-    client._opened_runtime = runtime
-    return client

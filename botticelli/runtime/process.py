@@ -17,7 +17,7 @@ from botticelli.platforms import PlatformContext, Platforms
 from botticelli.pricing import Catalogue, KnownPrice, with_set_price
 from botticelli.runtime.default_model import DefaultModel, choose_default_model
 from botticelli.runtime.limits.platform_limits import BudgetRateLimits
-from botticelli.runtime.limits.scopes import OVERRIDE_WAIT_MS, OverrideRows, ScopePolicy
+from botticelli.runtime.limits.scopes import OVERRIDE_WAIT_MS, OverridesCache, ScopePolicy
 from botticelli.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from botticelli.runtime.tracing.spans import Spans
     from botticelli.services import Membership
-    from botticelli.store import ActiveOverrides, Override, OverridesCache, Store
+    from botticelli.store import ActiveOverrides, Store
     from botticelli.telemetry.events import EventLog
 
 
@@ -179,11 +179,12 @@ class Runtime:
     def scopes(self) -> ScopePolicy:
         """Which limits apply."""
         return ScopePolicy(
-            self.settings, lambda: self.drivers, lambda: self.budget, self._overrides_of, self._read_learned
+            self.settings,
+            lambda: self.drivers,
+            lambda: self.budget,
+            OverridesCache(self._read_overrides).of,
+            self._read_learned,
         )
-
-    def _overrides_of(self, scope: str, rows: OverrideRows | None) -> Mapping[str, Override]:
-        return self._overrides.of(scope, rows.overrides.in_force if rows else self._read_overrides)
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -201,12 +202,6 @@ class Runtime:
         with self.store.transaction() as tx:
             return {limit.name: limit.limit for limit in tx.learned.of(scope)}
 
-    @cached_property
-    def _overrides(self) -> OverridesCache:
-        from botticelli.store import OverridesCache
-
-        return OverridesCache()
-
     def _read_overrides(self) -> ActiveOverrides:
         with self.store.transaction() as tx:
             return tx.overrides.in_force()
@@ -217,7 +212,7 @@ class Runtime:
         for name in ("spans", "celery", "events", "redis", "drivers", "platforms", "budget"):
             if name in parts:
                 parts.pop(name).close()
-        parts.pop("_overrides", None)
+        parts.pop("scopes", None)
         if "store" in parts:
             parts.pop("store").engine.dispose()
         if (membership := parts.pop("services", None)) is not None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import httpcore2
 
-if TYPE_CHECKING:
-    from botticelli.security.safe_fetch import Judge
+Judge = Callable[[str, int], str]
+"""Returns the address to connect to for a host and a port; raises FetchError when none is allowed."""
 
 
 class CheckedNetwork(httpcore2.NetworkBackend):

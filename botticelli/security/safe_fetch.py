@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from botticelli.errors import FetchError
@@ -22,14 +22,15 @@ from botticelli.security.public_addresses import host_fault, is_public, parsed_a
 from botticelli.settings.definitions import FetchSettings
 from botticelli.settings.network import trust_fault
 
+if TYPE_CHECKING:
+    from botticelli.security.fetch_transport import Judge
+
 MAX_REDIRECTS = 3
 MAX_URL_CHARACTERS = 2048
 PORTS = (80, 443)
 LEAST_PORT = 1024
 """The lowest other port: those below belong to services other than web servers."""
 
-Judge = Callable[[str, int], str]
-"""Returns the address to connect to for a host and a port; raises FetchError when none is allowed."""
 Resolver = Callable[[str, int], Sequence[str]]
 """Returns the addresses of a host and a port, as text."""
 _REDIRECTS = (301, 302, 303, 307, 308)

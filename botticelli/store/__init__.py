@@ -56,10 +56,11 @@ from botticelli.store.schedules.schedule_rows import DueSchedule, Schedule, Sche
 from botticelli.store.schema.statements import statement
 from botticelli.store.usage.learned_limits import LearnedLimit, LearnedLimits
 from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, RunMoney, Settled, settle_draws
-from botticelli.store.usage.overrides import WHOLE, ActiveOverrides, Override, Overrides, OverridesCache
+from botticelli.store.usage.overrides import WHOLE, ActiveOverrides, Override, Overrides
 from botticelli.store.usage.usage_history import ActUsage, SpendingHistory, SpentRow, Step
 from botticelli.store.user_data.accepted_texts import AcceptedTexts, TextColumn, TextPlace
-from botticelli.store.user_data.content_tables import Content, ContentTable, NewRow, Origin
+from botticelli.store.user_data.content_keys import Origin
+from botticelli.store.user_data.content_tables import Content, ContentTable, NewRow
 from botticelli.store.user_data.state import StateEntry, StateRepository, escape_segment
 from botticelli.store.user_data.user_tables import Query, Tables
 from botticelli.store.webhooks.received import ReceivedWebhook, ReceivedWebhooks
@@ -117,7 +118,6 @@ __all__ = [
     "Open",
     "Origin",
     "Override",
-    "OverridesCache",
     "Pace",
     "PastCalls",
     "PastUsage",

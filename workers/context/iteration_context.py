@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from botticelli.budget import Draw, Refusal
 from botticelli.carousel.control.run_control import BEGIN_WITHIN_SECONDS
 from botticelli.carousel.plan.planned_calls import Plan
 from botticelli.narrative import visible
@@ -19,9 +18,8 @@ from botticelli.narrative.model import Act, Narrative, NarrativeInput, are_sibli
 from botticelli.runtime.process import Runtime
 from botticelli.settings.definitions import TablesSettings
 from botticelli.settings.demands import Demands, strictest_tables
-from botticelli.spending.account import Request
-from botticelli.store import ActRow, Claim, Entry, Item, Run, RunIntent, Transaction
-from workers.batching.batched_writes import ActRecord, GrantedDraw, PendingDraw, draw
+from botticelli.store import ActRow, Claim, Item, Run, RunIntent, Transaction
+from workers.batching.batched_writes import ActRecord
 from workers.context.outcomes import RunEnding, RunPaused
 
 PARTIAL_CHARACTERS = 2000
@@ -163,24 +161,6 @@ class IterationContext:
             intent = tx.iterations.check_lease(self.claim, lease_seconds=lease_seconds)
             require_going_on(intent)
             yield tx
-
-    def draw(self, request: Request, entry: Callable[[Draw], Entry]) -> GrantedDraw | Refusal:
-        """Draw and write the call's ledger row. Raises as `about_to_act` does; then nothing stays drawn, nor when refused."""
-        self.requested_at = time.monotonic()
-        try:
-            is_capped = self.run.max_cost_usd is not None
-            drawn = draw(self.runtime, PendingDraw(self.claim, request, entry, is_capped))
-            if isinstance(drawn, GrantedDraw):
-                if drawn.run is None:
-                    raise self.claim.stale()
-                require_going_on(drawn.run)
-                if drawn.capped is not None:
-                    request.draws.undo(request.draw_id)
-                    return drawn.capped
-        except BaseException:
-            request.draws.undo(request.draw_id)
-            raise
-        return drawn
 
     def tell(self, event: str, **data: Any) -> None:
         """Publish an event to watchers. Never waits and never fails."""

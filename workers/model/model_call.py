@@ -27,13 +27,13 @@ from botticelli.drivers import (
 from botticelli.drivers.interface.token_estimate import estimate_request_tokens
 from botticelli.drivers.transport.departures import on_request_sent
 from botticelli.errors import DriverError, DriverSpendCap, DriverTerminal, DriverTransient, DriverUnknown
-from botticelli.spending.account import Account, PaidResponse, Spender
+from botticelli.spending.account import Account, PaidResponse, Request, Spender
 from botticelli.store import Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log
-from workers.batching.batched_writes import GrantedDraw
+from workers.batching.batched_writes import GrantedDraw, PendingDraw, draw
 from workers.batching.batcher import busy_counter
-from workers.context.iteration_context import IterationContext
+from workers.context.iteration_context import IterationContext, require_going_on
 from workers.context.outcomes import ActFailed, CapReached, ModelDown, ParkUntil
 from workers.context.retry_waits import next_wait
 from workers.context.trace_spans import CallSpan
@@ -247,7 +247,26 @@ class ModelCall:
 
     def _drawn(self, draw_id: str) -> GrantedDraw | Refusal:
         paused = self._stage.runtime.scopes.paused(self._call.scopes)
-        return paused or self._stage.draw(self._account.request(draw_id), self._account.entry)
+        return paused or self._grant(self._account.request(draw_id))
+
+    def _grant(self, request: Request) -> GrantedDraw | Refusal:
+        """Draw and write the ledger row. Raises as `about_to_act` does; then nothing stays drawn, nor when refused."""
+        stage = self._stage
+        stage.requested_at = time.monotonic()
+        try:
+            is_capped = stage.run.max_cost_usd is not None
+            drawn = draw(stage.runtime, PendingDraw(stage.claim, request, self._account.entry, is_capped))
+            if isinstance(drawn, GrantedDraw):
+                if drawn.run is None:
+                    raise stage.claim.stale()
+                require_going_on(drawn.run)
+                if drawn.capped is not None:
+                    request.draws.undo(request.draw_id)
+                    return drawn.capped
+        except BaseException:
+            request.draws.undo(request.draw_id)
+            raise
+        return drawn
 
     def _wait_for_cap(self, refusal: Refusal, looks: int) -> None:
         """Wait until calls in flight have shown their cost; CapReached when none is in flight."""

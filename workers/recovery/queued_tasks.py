@@ -14,7 +14,7 @@ from workers.transport.queue_messages import read_entry
 
 Key = tuple[str, int]
 MESSAGES_READ = 2000
-"""Longest queue that is read: of a longer one, nothing says which of its tasks are lost."""
+"""Longest queue that is read. In a longer one, lost tasks can't be told from waiting ones."""
 CLAIM_SECONDS = 0.2
 """Longer than a worker takes from the queue to the claim."""
 

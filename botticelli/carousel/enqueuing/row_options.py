@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from botticelli.carousel.checks.row_checks import RowJudge, require_no_rows
 from botticelli.carousel.enqueuing.row_sources import named_rows
@@ -20,9 +20,6 @@ from botticelli.rows.row import RowSource
 from botticelli.rows.row_set import Choice, RowSet, choose_rows
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands
-
-if TYPE_CHECKING:
-    from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
 
 OPTIONS = ("key", "skip_bad", "only_new", "limit", "sample")
 
@@ -41,6 +38,16 @@ class RowOptions:
     limit: int | None = None
     sample: int | None = None
     seed: int = 0
+
+
+class RowRequest(Protocol):
+    """The options of a request, as far as they are about rows."""
+
+    @property
+    def rows(self) -> RowOptions: ...
+
+    @property
+    def variables(self) -> Mapping[str, str]: ...
 
 
 @dataclass(slots=True)
@@ -93,7 +100,7 @@ def measured_rows(
     runtime: Runtime,
     loaded: Loaded,
     narrative: Narrative,
-    options: EnqueueRequest,
+    options: RowRequest,
     *,
     is_live: bool,
 ) -> RunRows | None:

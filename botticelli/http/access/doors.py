@@ -10,8 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from botticelli.carousel import Actor
-from botticelli.client.client import Client
-from botticelli.client.client_session import client_over
+from botticelli.client.client import Client, client_over
 from botticelli.http.access.identity import Identity, identify, recognise
 from botticelli.http.wire.problem_answers import Problem
 from botticelli.runtime.process import Runtime

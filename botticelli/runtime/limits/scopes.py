@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OVERRIDE_WAIT_MS = 10_000
 """The wait for a pause, or a temporary limit that is smaller than the request; longer than a worker waits in place."""
+FRESH_OVERRIDES_SECONDS = 1.0
+"""Time for which a process reuses the temporary limits that it has read."""
 FRESH_SECONDS = 2.0
 """Time for which a process reuses the learned limits that it has read."""
 
@@ -41,6 +43,25 @@ class LearnedCache:
         if cached is None or now - cached[0] >= FRESH_SECONDS:
             self._cached[scope] = cached = (now, self._read(scope))
         return cached[1]
+
+
+class OverridesCache:
+    """Caches the temporary limits in force for all threads, for at most `FRESH_OVERRIDES_SECONDS`.
+
+    There is no lock: a thread that finds the cache stale reads with the transaction that it has open, so that no thread
+    waits for the connection of another.
+    """
+
+    def __init__(self, read: Callable[[], ActiveOverrides]) -> None:
+        self._read = read
+        self._cached: tuple[float, ActiveOverrides] | None = None
+
+    def of(self, scope: str, rows: OverrideRows | None) -> Mapping[str, Override]:
+        """Return the temporary limits of a scope by window. Raises what reading raises."""
+        now, cached = time.monotonic(), self._cached
+        if cached is None or now - cached[0] >= FRESH_OVERRIDES_SECONDS:
+            self._cached = cached = (now, rows.overrides.in_force() if rows else self._read())
+        return cached[1].get(scope, {})
 
 
 class EffectiveLimits:

@@ -1,4 +1,4 @@
-"""Defines what workers trace with: spans that do nothing, which processes use whose traces are off.
+"""Defines the spans that workers open. These ones do nothing: they serve processes whose traces are off.
 
 The trace of a run has the run's id. Spans of runs and iterations have ids that follow from their keys, so that any process can
 be a parent's child, whatever broker or crash lies between, and may report the parent later.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +13,6 @@ from botticelli.store.schema.tables import budget_overrides
 
 WHOLE = "*"
 """Stands in place of a window: the scope is paused while its limit is 0."""
-FRESH_SECONDS = 1.0
-"""For how many seconds a process may use the overrides that it has read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +62,3 @@ class Overrides:
         if scope is not None:
             query = query.where(budget_overrides.c.scope == scope)
         return [Override(**row) for row in self._connection.execute(query).mappings()]
-
-
-class OverridesCache:
-    """Caches the overrides in force for all threads, for at most `FRESH_SECONDS`.
-
-    There is no lock: a thread that finds the cache stale reads with the connection that it already holds, so that no
-    thread waits for the connection of another.
-    """
-
-    def __init__(self) -> None:
-        self._cached: tuple[float, ActiveOverrides] | None = None
-
-    def of(self, scope: str, read: Callable[[], ActiveOverrides]) -> Mapping[str, Override]:
-        """Return the overrides of `scope` by window; calls `read`, whose errors are passed on, when the cache is stale."""
-        now, cached = time.monotonic(), self._cached
-        if cached is None or now - cached[0] >= FRESH_SECONDS:
-            self._cached = cached = (now, read())
-        return cached[1].get(scope, {})

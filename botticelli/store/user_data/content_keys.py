@@ -6,17 +6,28 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select, text
 
 from botticelli.store.schema.sql_errors import as_invalid_input
 from botticelli.store.user_data.content_values import typed
 
-if TYPE_CHECKING:
-    from botticelli.store.user_data.content_tables import Origin
-
 Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The narrative, run, act and model that generated rows."""
+
+    narrative: str
+    run: str
+    act: str
+    model: str | None
+    rehearsed: bool = False
+    """True for rows of a rehearsal, which have the status `rehearsed` and are invisible to real runs."""
+    flagged: bool = False
+    """True for rows that the gate of their act did not accept, which have the status `flagged`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from botticelli.errors import InvalidInput
 from botticelli.store.schema.sql_errors import as_invalid_input
 from botticelli.store.schema.statements import statement
 from botticelli.store.schema.tables import content_tables
-from botticelli.store.user_data.content_keys import KeyColumns, delete_keys
+from botticelli.store.user_data.content_keys import KeyColumns, Origin, delete_keys
 from botticelli.store.user_data.content_values import TYPES, typed
 from botticelli.untrusted.storable import storable
 
@@ -68,20 +68,6 @@ class ContentTable:
     template: str | None
     narrative: str
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The narrative, run, act and model that generated rows."""
-
-    narrative: str
-    run: str
-    act: str
-    model: str | None
-    rehearsed: bool = False
-    """True for rows of a rehearsal, which have the status `rehearsed` and are invisible to real runs."""
-    flagged: bool = False
-    """True for rows that the gate of their act did not accept, which have the status `flagged`."""
 
 
 @dataclass(frozen=True, slots=True)

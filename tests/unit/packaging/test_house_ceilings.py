@@ -62,6 +62,20 @@ def test_lua_script_over_the_ceiling_is_reported(house: ModuleType) -> None:
     assert [*house.check_file("a.lua", "return 1\n" * 81)] == ["a.lua: 81 lines; a Lua script has at most 80: split it"]
 
 
+@pytest.mark.parametrize(
+    ("texts", "measures"),
+    [
+        ([DOCSTRING + "x = 1\n" * 118, "x = 1\n" * 400, _function(6)], 0),
+        ([DOCSTRING + "x = 1\n" * 121 + _function(3)], 1),
+        ([_function(7)], 1),
+        ([_function(2)] * 9 + [_function(16)], 1),
+        (['def long():\n    """Says\n' + "    words.\n" * 20 + '    """\n    pass\n'], 0),
+    ],
+)
+def test_measures_of_all_files_together_are_reported(house: ModuleType, texts: list[str], measures: int) -> None:
+    assert len([*house.check_sizes(texts)]) == measures
+
+
 def test_folder_with_too_many_modules_is_reported(house: ModuleType) -> None:
     names = [f"box/m{number}.py" for number in range(12)]
     assert not [*house.check_folders([*names, "box/inner/m.py", "box/a.lua"])]

@@ -15,8 +15,12 @@ from tests.support.narratives import narrative_text, run_of, start
 from workers.effects import captures
 from workers.handlers import perform_message
 
-MAX_FILES = 16
+MAX_WORKER_FILES = 16
 """Two thirds of the 24 files of workers/ that a message entered when it was first measured."""
+MAX_SPENDING_FILES = 9
+"""Two thirds of the 14 files between a reservation and Lua when they were first counted."""
+ELSEWHERE = {"botticelli/budget/protocol.py", "botticelli/budget/memory/memory_budget.py"}
+"""Files that the way to Lua names beside it."""
 
 
 @pytest.fixture
@@ -27,17 +31,19 @@ def discord(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDiscord]:
         yield fake
 
 
-def test_message_enters_the_files_of_its_way_only(runtime: Runtime) -> None:
-    text = narrative_text(2, concurrency=2)
-    run = start(runtime, text)
-    perform_message(runtime, WIRE_VERSION, run.id, 1)
+def test_message_enters_the_files_of_its_ways_and_few_of_workers(runtime: Runtime) -> None:
+    perform_message(runtime, WIRE_VERSION, start(runtime, narrative_text(1)).id, 1)
     with entered() as files:
-        perform_message(runtime, WIRE_VERSION, run.id, 2)
+        run = start(runtime, narrative_text(1))
+        perform_message(runtime, WIRE_VERSION, run.id, 1)
     assert run_of(runtime, run.id).status == "completed"
     workers = {file for file in files if file.startswith("workers/")}
     named = {file for file in ways()["From a message to a finished row"] if file.startswith("workers/")}
     assert workers == {file for file in named if not file.startswith("workers/transport/")}
-    assert len(workers) <= MAX_FILES
+    assert len(workers) <= MAX_WORKER_FILES
+    spending = {file for file in ways()["From reserve to Lua"] if file.endswith(".py")} - ELSEWHERE
+    assert spending <= set(files)
+    assert len(spending) <= MAX_SPENDING_FILES
 
 
 def test_bot_command_enters_the_files_of_its_way(make_runtime: Callable[..., Runtime], discord: FakeDiscord) -> None:
