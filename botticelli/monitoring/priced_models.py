@@ -15,7 +15,7 @@ from botticelli.runtime.process import Runtime
 
 @dataclass(frozen=True, slots=True)
 class PricedModel:
-    """A model with its price; None when it is unknown."""
+    """A model and its price, which is None when unknown."""
 
     name: str
     price: ModelPrice | None
@@ -41,7 +41,7 @@ class PricedModel:
 
 
 def priced_models(runtime: Runtime, text: str | None) -> list[PricedModel]:
-    """Return the model of that name, also without a price, else all whose names hold the text. NotFound for none."""
+    """Return the model with that name, even without a price, else all whose names contain the text. NotFound for none."""
     if text is not None and (exact := _named(runtime, text)) is not None and exact.price is not None:
         return [exact]
     models = [model for model in _listed(runtime) if text is None or text.lower() in model.name.lower()]

@@ -1,4 +1,4 @@
-"""Reads the rows of a run with what became of them, a page at a time. Changes nothing."""
+"""Reads the rows of a run and the outcome of each, a page at a time. Changes nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def iteration_of_key(store: Store, run_id: str, key: str) -> int:
 def row_lines(
     store: Store, run: Run, statuses: Sequence[str] = (), key: str | None = None, *, after: int = 0, after_bad: int = 0
 ) -> Iterator[Line]:
-    """Yield the rows of a run in order, then the bad ones by line; both after a number and a line.
+    """Yield the rows of a run by number, beginning behind `after`, then its bad rows by line, behind `after_bad`.
 
     A run of a million rows is read a page at a time.
     """

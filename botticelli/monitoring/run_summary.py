@@ -1,4 +1,4 @@
-"""Reads a run with all that is said of it as a whole: its options, its ledger, its actions. Changes nothing."""
+"""Reads the summary of a run: its options, the totals of its ledger, the actions on it. Changes nothing."""
 
 from __future__ import annotations
 

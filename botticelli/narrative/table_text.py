@@ -6,32 +6,21 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 
 from botticelli.narrative.model import TableInput
+from botticelli.telemetry.plain_values import json_value
 
 
 def jsonable(value: Any) -> Any:
     """Convert a value of Postgres to JSON: dates in ISO 8601, durations in seconds, decimals as numbers, the rest as text."""
-    match value:
-        case None | bool() | int() | float() | str():
-            return value
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case dict():
-            return {str(key): jsonable(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [jsonable(item) for item in value]
-        case bytes() | bytearray() | memoryview():
-            return f"({len(bytes(value)):,} bytes)"
-        case _:
-            return str(value)
+    return json_value(value, _text)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"({len(bytes(value)):,} bytes)"
+    return str(value)
 
 
 def format_rows(input_: TableInput, rows: Sequence[dict[str, Any]]) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any, BinaryIO
 
 from botticelli.errors import InvalidInput
 from botticelli.rows.jsonl_rows import row_of
 from botticelli.rows.row import BadRow, Row
+from botticelli.telemetry.plain_values import json_value
 
 BATCH_ROWS = 1000
 EXTRA = 'pip install "botticelli[parquet]"'
@@ -26,7 +25,7 @@ def read_parquet(file: BinaryIO, source: str) -> Iterator[Row | BadRow]:
     for batch in _opened(file, source).iter_batches(batch_size=BATCH_ROWS):
         for values in batch.to_pylist():
             line += 1
-            yield row_of(line, {name: _as_json(value) for name, value in values.items()})
+            yield row_of(line, {name: json_value(value, lambda other: other) for name, value in values.items()})
 
 
 def _opened(file: BinaryIO, source: str) -> Any:
@@ -41,20 +40,3 @@ def _opened(file: BinaryIO, source: str) -> Any:
     except (ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise InvalidInput(f"is not a Parquet file: {reason}", where=source, do="write it again") from None
-
-
-def _as_json(value: Any) -> Any:
-    """Return a value of Arrow as JSON: times in ISO 8601, durations in seconds, decimals as numbers; the rest as it is."""
-    match value:
-        case Decimal():
-            return int(value) if value == value.to_integral_value() else float(value)
-        case datetime() | date() | time():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case dict():
-            return {str(key): _as_json(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_as_json(inner) for inner in value]
-        case _:
-            return value

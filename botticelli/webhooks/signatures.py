@@ -119,7 +119,7 @@ def _hex(secret: str, signed: bytes) -> str:
 
 
 def _matches(expected: Sequence[str], given: Sequence[str]) -> bool:
-    """Compare each with each in constant time; all are compared."""
+    """Compare every pair in constant time, without stopping at the first match."""
     sent = [text.encode("utf-8", "replace") for text in given]
     return any([hmac.compare_digest(mine.encode(), theirs) for mine in expected for theirs in sent])
 

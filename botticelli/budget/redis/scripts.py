@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 CALL = "lib_call"
 """First in every script: the arguments of the call, and the time."""
 SHORT_WAYS = {"reserve": "lib_quick"}
-"""Precede the libraries and may answer without them: defining their functions takes a good part of a call."""
+"""Stand before the libraries and may return without them: defining their functions takes a good part of a call."""
 LIBRARIES = (
     "lib_ring",
     "lib_sliding",
@@ -29,7 +29,7 @@ LIBRARIES = (
 GATE = "lib_gate"
 SEED = "seed"
 SERVER = "server"
-"""Scripts without the gate, which asks for them. `server` needs no library either."""
+"""Scripts that run without the gate, since the gate itself calls for them. `server` needs no library either."""
 REFUSALS = "refusals"
 """Sent by the exporter of metrics alone: no library, and not registered."""
 SCRIPTS = ("reserve", "draw", "settle", "release", "renew", "charge", "block", "widen", "warm", "usage", SEED, SERVER)

@@ -54,7 +54,7 @@ class EndedTickets:
         self._tickets = tuple(tickets)
 
     def take(self) -> tuple[Ticket, ...]:
-        """Return the tickets that are not released yet: whoever takes them releases them."""
+        """Return the tickets that are not released yet, and forget them: the caller releases them."""
         taken, self._tickets = self._tickets, ()
         return taken
 
@@ -121,7 +121,7 @@ def next_numbers(run: Run, opened: Open, first: int) -> range:
 
 
 def _due_without_rows(run: Run) -> datetime | None:
-    """Return when to look whether a run still gets its rows; None for a run that has all of them, or may not go on."""
+    """Return when to check whether a run still gets rows; None for a run that has all of them, or may not go on."""
     return run.rows_lease_until if run.lacks_rows and run.status in ("queued", "running", "waiting") else None
 
 

@@ -1,4 +1,4 @@
-"""Enforces the caps of a run, max_tokens_total and max_cost_usd, under the lock of its row in Postgres. Asks no Redis."""
+"""Enforces the caps of a run, max_tokens_total and max_cost_usd, under the lock of its row in Postgres. Does not use Redis."""
 
 from __future__ import annotations
 

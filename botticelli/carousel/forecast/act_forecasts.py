@@ -50,7 +50,7 @@ class ActForecast:
     model: str
     calls_per_iteration: int
     attempts: int
-    """How many answers one call may ask for; the worst case has all of them."""
+    """The most answers that one call may ask for; the worst case counts all of them."""
     may_be_skipped: bool
     tokens: Range[int] | None
     """None when the size of the prompt can't be known; `unknown` says why."""
@@ -66,9 +66,9 @@ class ActForecast:
     """The service that the act asks for, by which its cost is priced."""
     unknown: tuple[str, ...] = ()
     repairs_per_iteration: int = 0
-    """Calls that are made besides when no typed answer of this act fits; only the worst figures count them."""
+    """Further calls when no typed answer of this act fits; only the worst case counts them."""
     repair_tokens: int | None = None
-    """Tokens of one of them at most; None: unknown."""
+    """The most tokens of one repair; None: unknown."""
     repair_cost_usd: Decimal | None = None
 
 
@@ -135,7 +135,7 @@ def cost_usd(acts: Sequence[ActForecast], retries: int, iterations: int) -> Rang
 def _total(
     each: Sequence[tuple[ActForecast, Range[Number], Number]], retries: int, iterations: int, nothing: Number
 ) -> Range[Number]:
-    """Sum up the calls; the last item of each is what one repair takes at most."""
+    """Sum up the calls; the last item of each is the most that one repair takes."""
     low = sum((span.low * act.calls_per_iteration for act, span, _ in each if not act.may_be_skipped), nothing)
     expected = sum((span.expected * act.calls_per_iteration for act, span, _ in each), nothing)
     worst = sum((span.worst * act.calls_per_iteration * act.attempts for act, span, _ in each), nothing)
@@ -196,12 +196,12 @@ def _act(
 
 
 def _quoted_again(call: Call, answer: Size) -> Size:
-    """Return what the prompt of a further attempt adds: the answer before it and the reasons."""
+    """Return the tokens that the prompt of a further attempt adds: the answer before it and the reasons."""
     return Size(worst=answer.worst + REASONS_TOKENS) if call.attempts > 1 else Size()
 
 
 def _repair_tokens(call: Call, past: PastCalls | None, stated: Stated) -> tuple[int, int] | None:
-    """Return the input and output tokens of a repair at most: its input holds the answer that it repairs."""
+    """Return the most input and output tokens of a repair; its input holds the answer that it repairs."""
     if not call.may_repair:
         return None
     input_tokens, output_tokens = stated.input_tokens[-1], stated.output_tokens[-1]

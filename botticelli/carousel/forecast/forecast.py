@@ -211,7 +211,7 @@ def as_run(new: NewRun) -> Run:
 
 
 def as_simulated(runtime: Runtime, other: Other) -> SimulatedRun:
-    """Return another run for the simulation. Its calls in flight are in the usage already, and last as long as ours."""
+    """Return another run for the simulation. The usage has its calls in flight already; they last as long as those here."""
     plan = plan_iteration(runtime, other.narrative, other.estimates)
     acts = act_forecasts(runtime, other.narrative, plan, {})
     return SimulatedRun(other.run, other.narrative, plan, call_figures(plan, acts, {}))

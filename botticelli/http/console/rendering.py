@@ -58,7 +58,7 @@ def notice(text: str) -> HTMLResponse:
 
 
 def error_page(problem: Problem) -> HTMLResponse:
-    """Render an error as a page. That of a server that is away tries again by itself."""
+    """Render an error as a page. The page for an absent server reloads by itself."""
     headers = {"Cache-Control": "no-store"} | ({"Retry-After": RETRY_SECONDS} if problem.status == 503 else {})
     return HTMLResponse(_render("frame/error.html", STRANGER | {"problem": problem}), problem.status, headers)
 

@@ -36,7 +36,7 @@ def require_extra() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bind and listen. BotticelliError when the address is taken or is none of this machine."""
+    """Bind and listen. BotticelliError when the address is taken or is not of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,7 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def server_config(app: Any, trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
-    """Return how uvicorn serves an app. Only proxies that are trusted say over what, and for whom, they ask."""
+    """Return uvicorn's configuration for an app. Only trusted proxies may state the scheme and the client of a request."""
     import uvicorn
 
     return uvicorn.Config(

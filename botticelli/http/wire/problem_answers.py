@@ -70,13 +70,13 @@ class Problem(Exception):
 
 
 def problem_answer(problem: Problem, instance: str = "", *, close: bool = False) -> JSONResponse:
-    """Return the answer of a problem; `close` ends the connection, whose rest of a body nobody reads."""
+    """Return a problem as an answer. `close` ends the connection: the rest of the request's body stays unread."""
     headers = {"Cache-Control": "no-store", **problem.headers, **({"Connection": "close"} if close else {})}
     return JSONResponse(problem.as_json(instance), problem.status, headers, MEDIA_TYPE)
 
 
 def problem_of(error: Exception, settings: Settings | None = None) -> Problem:
-    """Return what an error comes to. Unexpected ones say nothing of themselves; the log has them."""
+    """Return the problem for an error. That of an unexpected error has no details, which only the log has."""
     if isinstance(error, Problem):
         return error
     error = (as_unavailable(error, settings) if settings else None) or error

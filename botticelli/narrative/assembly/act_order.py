@@ -92,7 +92,7 @@ def _sorted(draft: NarrativeDraft, needs: Mapping[str, Sequence[str]], problems:
 def _waits(draft: NarrativeDraft, index: int, needs: Sequence[str], problems: Problems | None) -> frozenset[int]:
     """Return the places that one act waits for.
 
-    With `problems` a need that comes later is reported: the order can't change when an act stands in it twice.
+    With `problems`, a need that comes later is reported: acts can't be reordered when one of them stands in the order twice.
     """
     order = draft.outline.order
     name, earlier = order[index], order[:index]

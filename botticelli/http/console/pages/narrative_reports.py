@@ -52,7 +52,7 @@ class Report:
 
 
 def narrative_files(runtime: Runtime) -> list[NarrativeFile]:
-    """List the narratives that can be enqueued by name; of two with one name the first that is found."""
+    """List the narratives that can be enqueued by name; of two with the same name, the first."""
     files: dict[str, NarrativeFile] = {}
     for name in _names(runtime):
         if name in files or len(files) >= MAX_FILES:
