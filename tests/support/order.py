@@ -7,7 +7,6 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 SECONDS = {
-    "tests/acceptance/packaging/test_lock_install.py": 190,
     "tests/acceptance/test_docs.py::test_commands_do_what_the_document_shows": 170,
     "tests/integration/discord/test_odd_answers.py": 170,
     "tests/acceptance/workers/test_life.py": 170,
@@ -15,6 +14,7 @@ SECONDS = {
     "tests/acceptance/commands/test_run.py": 105,
     "tests/acceptance/commands/test_json_lines.py": 100,
     "tests/integration/budget/test_budget_machine.py": 90,
+    "tests/mutants/test_mutants.py::test_tests_turn_red_without": 90,
     "tests/acceptance/workers/test_prefork.py": 90,
     "tests/integration/drivers/test_sdk_drivers.py": 80,
     "tests/chaos/test_crash_points.py": 80,
@@ -27,6 +27,7 @@ SECONDS = {
     "tests/integration/carousel/executor/test_models.py": 65,
     "tests/acceptance/providers/test_models.py": 65,
     "tests/integration/budget/test_budget_audit.py": 60,
+    "tests/acceptance/packaging/test_lock_install.py": 60,
     "tests/integration/services/test_services_control.py": 55,
     "tests/chaos/test_bars.py": 50,
     "tests/acceptance/workers/test_servers.py": 50,
@@ -47,7 +48,14 @@ SECONDS = {
     "tests/acceptance/workers/test_waiting.py": 30,
     "tests/integration/budget/test_budget_conformance.py": 30,
     "tests/integration/discord/test_commands.py": 30,
+    "tests/integration/drivers/test_published_rate.py": 30,
+    "tests/chaos/rows/test_rows_under_kills.py": 30,
+    "tests/chaos/typed/test_repair_crash.py": 30,
     "tests/acceptance/packaging/test_wheel.py": 25,
+    "tests/integration/notices/test_delivery.py": 25,
+    "tests/integration/tracing/test_traces.py": 25,
+    "tests/chaos/test_gate_crash.py": 25,
+    "tests/chaos/test_odd_answers.py": 25,
 }
 """About how long the tests of a module, or one test with all its parameters, take on a busy machine. Others are quick."""
 
