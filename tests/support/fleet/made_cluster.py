@@ -42,7 +42,7 @@ def made_cluster() -> Path:
     with (folder / "making").open("w") as making:
         fcntl.flock(making, fcntl.LOCK_EX)
         if not made.exists():
-            _make(folder / "home").rename(made)
+            _make(Path(tempfile.mkdtemp(prefix="home-", dir=folder))).rename(made)
     return made
 
 
@@ -66,7 +66,6 @@ def _copy(source: str, target: str) -> None:
 
 
 def _make(home: Path) -> Path:
-    home.mkdir(mode=0o700)
     data = Paths(home).data("postgres")
     with services.join(home, deadline_seconds=300) as membership:
         _execute(membership.database_url, "alter system set fsync = off", "select pg_reload_conf()")
