@@ -44,7 +44,7 @@ USERS = "users"
 """A file in the server's folder that each process with commands in it holds a lock of."""
 LOOK_SECONDS = 1.0
 _started: list[subprocess.Popen[bytes]] = []
-"""Servers of this process, so that nothing warns of them."""
+"""Servers that this process started, and that may outlive it."""
 NOT_PRELOADED = ("botticelli.testing", "botticelli.celery", "botticelli._app")
 FOREIGN = (
     "sqlalchemy.dialects.postgresql.psycopg2",
@@ -122,6 +122,13 @@ def _start(address: Path) -> None:
     os.close(write_end)
     assert os.read(read_end, 1) == b"1", "the command server doesn't start"
     os.close(read_end)
+
+
+@atexit.register
+def _let_servers_run() -> None:
+    """Take them for ended, so that nothing warns of them when this process ends."""
+    for server in _started:
+        server.returncode = 0
 
 
 def main() -> None:
