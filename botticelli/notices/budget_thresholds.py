@@ -51,7 +51,7 @@ def reached_threshold(usage: WindowUsage, is_waited_for: bool) -> int | None:
 
 
 def period_of(window: Window, now: datetime) -> int:
-    """Return a number that is another one in each period of the window: its beginning in ms since 1970."""
+    """Return a number that differs in each period of the window: when the period began, in ms since 1970."""
     now_ms, period_ms = round(now.timestamp() * 1000), round(window.period_seconds * 1000)
     starts = {"calendar": midnights, "month": month_starts}.get(window.kind)
     if starts is not None and window.zone is not None:

@@ -27,7 +27,7 @@ from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger
 
 HOLD_SECONDS = 60.0
-"""How long a target is held for one attempt, which takes half of it at most; a dead worker's target is free after it."""
+"""Seconds for which an attempt holds a target. It takes half of them at most; a dead worker's target is free after them."""
 MAX_BATCHES = 20
 
 
@@ -149,7 +149,7 @@ def attempt(runtime: Runtime, target: NotifyTarget, notice: Notice, output: obje
 
 
 def fingerprint(target: NotifyTarget) -> str:
-    """Return a short hash of where a target delivers to: another one makes it a new target, which is on."""
+    """Return a short hash of a target's address. A target with another hash is a new one, which is switched on."""
     url = target.url.get_secret_value() if target.url else target.url_env
     place: tuple[object, ...] = (target.kind, url, target.smtp_url, target.smtp_user, target.sender, target.to)
     place += (target.channel_id,) if target.channel_id is not None else ()

@@ -28,7 +28,7 @@ DEADLINE_SECONDS = 30.0
 
 
 def send_mail(target: NotifyTarget, notice: Notice, output: Any, *, resolve: Resolver | None = None) -> Outcome:
-    """Send a notice once. Its Message-ID is that of the notice, so that a mail which comes twice can be told."""
+    """Send a notice once. Its Message-ID is that of the notice, so that a mail that arrives twice is recognised."""
     message = mail_of(target, notice, output)
     try:
         with _connection(target, resolve) as server:

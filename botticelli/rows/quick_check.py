@@ -1,6 +1,6 @@
-"""Proves for a whole table of text, batch by batch, that no row of it is bad; or leaves that to a look at each row.
+"""Checks a table of text batch by batch: either no row of it is bad, or each row must be checked by itself.
 
-Five times faster than a look at each row, which is what the first row of a million waits for.
+This is five times faster than checking each row. The first iteration of a million rows waits for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_ESCAPED = 6
 def are_all_good(chosen: RowSet) -> bool:
     """Check all rows and mark those that are taken; False, as soon as a row needs a closer look.
 
-    That is so for a row that is bad or seems to be, for a repeated key, and for each row of a source of other values.
+    It does when a row is bad or seems to be, when a key is repeated, and when the values of the source are not text.
     """
     batches, columns, choice = chosen.source.scan(), chosen.source.columns, chosen.choice
     is_cut = choice.limit is not None and choice.sample is None
@@ -76,7 +76,7 @@ class _TableCheck:
         return True
 
     def _fits(self, rows: list[list[str]], lengths: list[int]) -> bool:
-        """Whether the judge has nothing against those rows that it wants to see."""
+        """Whether the judge accepts the rows that must be measured."""
         due = self._chosen.judge.due(lengths)
         if due is None:
             return False

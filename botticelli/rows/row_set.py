@@ -34,13 +34,13 @@ Succeeded = Callable[[Sequence[str]], Collection[str]]
 
 
 class Judge(Protocol):
-    """Says whether a row can be performed: the same each time that it is asked about a row. The text is its JSON."""
+    """Judges whether a row can be performed, always with the same answer for the same row. The text is the row's JSON."""
 
     def __call__(self, row: Row, text: str) -> str | None:
         """Return why a row can't be performed, or None."""
 
     def due(self, lengths: Sequence[int]) -> Iterable[int] | None:
-        """Return the positions of those of the next rows, of so many characters, to be measured; None: call for each."""
+        """Return the positions of the next rows that must be measured, by their lengths in characters; None: call for each."""
 
     def measure(self, row: Row, text: str) -> str | None:
         """Return why a row that is due can't be performed, or None."""

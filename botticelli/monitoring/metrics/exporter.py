@@ -67,7 +67,7 @@ class MetricsExporter:
         return is_done
 
     def _refusals(self) -> Mapping[tuple[str, str], int]:
-        """Take the refusals that Redis has counted. Those of seconds are lost if Postgres goes away at this moment."""
+        """Take the refusals that Redis has counted. Those of a few seconds are lost if Postgres goes away at this moment."""
         try:
             return take_refusals(self._runtime.redis, self._runtime.settings.redis.prefix)
         except RedisError:
