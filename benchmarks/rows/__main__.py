@@ -23,7 +23,8 @@ from botticelli.client import Client
 from botticelli.narrative import parse_narrative
 from botticelli.rows.files import open_rows
 from botticelli.rows.row import Row
-from botticelli.rows.row_set import Choice, choose_rows
+from botticelli.rows.row_choice import choose_rows
+from botticelli.rows.row_set import Choice
 from botticelli.runtime.process import Runtime
 from botticelli.settings import load_settings
 

@@ -1,31 +1,25 @@
-"""Chooses rows of a source in a first pass, which checks all of them, and yields those in a second one.
+"""Holds which rows of a source are taken, by a mark for each, and yields these rows when they are needed.
 
-Memory does not grow with the rows, but for a byte and the hash of the key of each. A table of text is checked in batches
-first (quick_check.py); only where that finds something to look at, and for other sources, each row is.
+Memory does not grow with the rows, but for a byte of each. row_choice.py sets the marks.
 """
 
 from __future__ import annotations
 
 import hashlib
-import random
-from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from botticelli.errors import InvalidInput
-from botticelli.rows.quick_check import SEPARATOR, are_all_good
-from botticelli.rows.row import MAX_ROW_CHARACTERS, BadRow, Row, RowSource, place
+from botticelli.rows.row import MAX_ROW_CHARACTERS, BadRow, Row, RowSource
 from botticelli.rows.row_keys import BadKey, compact, key_of
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-CHUNK = 1000
-"""Rows whose keys are compared with earlier runs at once."""
-MAX_DUPLICATES = 100_000
-
+SEPARATOR = "\x1f"
+"""Stands between the fields of a table when they are hashed; a row that contains it is hashed as JSON."""
 LEFT_OUT, TAKEN, BAD = 0, 1, 2
 """Marks of the rows of a source."""
 
@@ -119,7 +113,7 @@ class RowSet:
             if mark == TAKEN:
                 number += 1
                 yield ChosenRow(number, row.line, *named)
-        if _digest(content, self.taken) != self.digest:
+        if digest_of(content, self.taken) != self.digest:
             raise self._changed()
 
     def _bad_row(self, row: Row | BadRow, position: int, content: _Hash) -> BadRow:
@@ -127,7 +121,7 @@ class RowSet:
         if position in self.duplicates:
             named = name_row(self, row, content)
             if not isinstance(named, BadRow):
-                return BadRow(row.line, _duplicate(named[0], self.duplicates[position]))
+                return BadRow(row.line, duplicate_reason(named[0], self.duplicates[position]))
         judged = judge_row(self, row)
         if not isinstance(judged, BadRow):
             raise self._changed()
@@ -141,22 +135,6 @@ class RowSet:
 
     def close(self) -> None:
         self.source.close()
-
-
-def choose_rows(source: RowSource, choice: Choice, judge: Judge) -> RowSet:
-    """Read and check all rows, and choose those that are taken.
-
-    InvalidInput for the first bad row, unless bad rows are skipped, and when there are no rows at all.
-    """
-    chosen = RowSet(source, choice, judge)
-    if not are_all_good(chosen):
-        judge.begin()
-        chosen = RowSet(source, choice, judge)
-        _check_each(chosen)
-    _reduce(chosen)
-    chosen.count = chosen.taken.count(TAKEN)
-    chosen.digest = _digest(chosen.content, chosen.taken)
-    return chosen
 
 
 def judge_row(chosen: RowSet, row: Row | BadRow) -> tuple[str, str] | BadRow:
@@ -180,11 +158,11 @@ def name_row(chosen: RowSet, row: Row | BadRow, content: _Hash | None = None) ->
     except BadKey as error:
         return BadRow(row.line, str(error))
     if content is not None:
-        content.update(_hashed(chosen, row, text))
+        content.update(hashed(chosen, row, text))
     return key, text
 
 
-def _hashed(chosen: RowSet, row: Row, text: str) -> bytes:
+def hashed(chosen: RowSet, row: Row, text: str) -> bytes:
     """Return what stands for a row in the hash of the content: the fields of a table as they are, else its JSON."""
     if chosen.is_table:
         fields = SEPARATOR.join(row.values.values())
@@ -192,102 +170,13 @@ def _hashed(chosen: RowSet, row: Row, text: str) -> bytes:
     return (text + SEPARATOR).encode()
 
 
-def _check_each(chosen: RowSet) -> None:
-    """Check and mark each row by itself. InvalidInput as `choose_rows`."""
-    hashes = array("q")
-    for keys in _passed(chosen):
-        hashes.extend(map(hash, keys))
-    source = chosen.source
-    if not chosen.taken:
-        raise InvalidInput("has no rows", where=source.name, do="give at least one")
-    if chosen.bad == len(chosen.taken):
-        raise InvalidInput(f"none of its rows can be used: {chosen.reason}", where=source.name, do="correct them")
-    if chosen.choice.key:
-        _refuse_duplicates(chosen, _repeated(hashes))
-
-
-def _passed(chosen: RowSet) -> Iterator[list[str]]:
-    """Mark the rows, chunk by chunk, and yield the keys of all good rows of each chunk.
-
-    Ends as soon as there are as many as the limit, unless they are to be drawn from all rows.
-    """
-    rows, choice = chosen.source.read(), chosen.choice
-    most = None if choice.sample is not None else choice.limit
-    while chunk := list(islice(rows, CHUNK if most is None else min(CHUNK, most - chosen.taken.count(TAKEN)))):
-        judged = [_accepted(chosen, row) for row in chunk]
-        good = [key for key in judged if key is not None]
-        marks = len(chosen.taken)
-        chosen.mark_good(good, len(good))
-        own = iter(chosen.taken[marks:])
-        chosen.taken[marks:] = bytes(BAD if key is None else next(own) for key in judged)
-        yield good
-
-
-def _accepted(chosen: RowSet, row: Row | BadRow) -> str | None:
-    """Return the key of a good row, None for a bad one that is left out. InvalidInput."""
-    judged = judge_row(chosen, row)
-    if isinstance(judged, BadRow):
-        _reject(chosen, judged)
-        return None
-    if isinstance(row, Row):
-        chosen.content.update(_hashed(chosen, row, judged[1]))
-    return judged[0]
-
-
-def _reject(chosen: RowSet, row: BadRow) -> None:
-    chosen.bad += 1
-    chosen.reason = chosen.reason or f"line {row.line} {row.reason}"
-    if not chosen.choice.skip_bad:
-        do = "correct it, or leave out bad rows with --skip-bad"
-        raise InvalidInput(row.reason, where=place(chosen.source.name, row.line, row.column), do=do)
-
-
-def _repeated(hashes: array[int]) -> set[int]:
-    """Return the hashes that occur more than once."""
-    ordered = sorted(hashes)
-    return {before for before, after in pairwise(ordered) if before == after}
-
-
-def _refuse_duplicates(chosen: RowSet, suspects: Collection[int]) -> None:
-    """Reject rows with the key of an earlier one. Equal hashes are compared by the keys themselves, in another pass."""
-    first_lines: dict[str, int] = {}
-    duplicates: dict[int, int] = {}
-    for position, row in enumerate(islice(chosen.source.read(), len(chosen.taken)) if suspects else ()):
-        judged = judge_row(chosen, row)
-        if isinstance(judged, BadRow) or hash(judged[0]) not in suspects:
-            continue
-        key = judged[0]
-        if first_lines.setdefault(key, row.line) == row.line:
-            continue
-        _reject(chosen, BadRow(row.line, _duplicate(key, first_lines[key])))
-        duplicates[position] = first_lines[key]
-        chosen.taken[position] = BAD
-        if len(duplicates) > MAX_DUPLICATES:
-            do = "is it the right key?"
-            raise InvalidInput(f"more than {MAX_DUPLICATES:,} keys are repeated", where=chosen.source.name, do=do)
-    chosen.duplicates = duplicates
-
-
-def _duplicate(key: str, first_line: int) -> str:
+def duplicate_reason(key: str, first_line: int) -> str:
+    """Say why a row is bad whose key an earlier row has."""
     return f"the key {key!r} stands in line {first_line} already"
 
 
-def _reduce(chosen: RowSet) -> None:
-    """Leave only the sample of the rows, and of these only the first ones up to the limit."""
-    choice, total = chosen.choice, chosen.taken.count(TAKEN)
-    left = range(total)
-    drawn: Collection[int] = left
-    if choice.sample is not None and choice.sample < total:
-        drawn = sorted(random.Random(choice.seed).sample(left, choice.sample))  # noqa: S311 (guards nothing)
-    drawn = set(islice(drawn, choice.limit)) if choice.limit is not None or len(drawn) < total else left
-    ordinal = -1
-    for position in range(len(chosen.taken)) if len(drawn) < total else ():
-        if chosen.taken[position] == TAKEN:
-            ordinal += 1
-            chosen.taken[position] = ordinal in drawn
-
-
-def _digest(content: _Hash, taken: bytearray) -> str:
+def digest_of(content: _Hash, taken: bytearray) -> str:
+    """Return the digest of all good rows and of the marks of all rows."""
     whole = content.copy()
     whole.update(taken)
     return whole.hexdigest()

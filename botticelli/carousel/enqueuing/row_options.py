@@ -17,7 +17,8 @@ from botticelli.narrative import Loaded
 from botticelli.narrative.model import Narrative
 from botticelli.narrative.source.suggest import did_you_mean, shown
 from botticelli.rows.row import RowSource
-from botticelli.rows.row_set import Choice, RowSet, choose_rows
+from botticelli.rows.row_choice import choose_rows
+from botticelli.rows.row_set import Choice, RowSet
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands
 

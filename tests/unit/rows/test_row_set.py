@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from botticelli.errors import InvalidInput
-from botticelli.rows import csv_rows, row_set
+from botticelli.rows import csv_rows, row_choice
 from botticelli.rows.files import open_rows
 from botticelli.rows.lists import ListSource
 from botticelli.rows.row import BadRow, Row
-from botticelli.rows.row_set import Choice, ChosenRow, RowSet, choose_rows
+from botticelli.rows.row_choice import choose_rows
+from botticelli.rows.row_set import Choice, ChosenRow, RowSet
 
 ROWS = [{"k": f"k{number}", "n": number} for number in range(10)]
 
@@ -87,14 +88,14 @@ def test_no_rows_at_all_are_refused() -> None:
 
 
 def test_keys_of_equal_hashes_are_compared_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_set, "hash", lambda key: 1, raising=False)
+    monkeypatch.setattr(row_choice, "hash", lambda key: 1, raising=False)
     assert _choose(ROWS, key=("k",)).count == 10
     with pytest.raises(InvalidInput, match="the key 'k3' stands in line 4 already"):
         _choose([*ROWS, ROWS[3]], key=("k",))
 
 
 def test_sample_is_reproducible_and_limit_takes_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_set, "CHUNK", 3)
+    monkeypatch.setattr(row_choice, "CHUNK", 3)
     assert _keys(_choose(ROWS, key=("k",), limit=4)) == ["k0", "k1", "k2", "k3"]
     drawn = _keys(_choose(ROWS, key=("k",), sample=4, seed=7))
     assert drawn == _keys(_choose(ROWS, key=("k",), sample=4, seed=7)) == sorted(drawn) and len(drawn) == 4
@@ -108,7 +109,7 @@ def test_limit_reads_no_further_than_it_has_to() -> None:
 
 
 def test_rows_that_succeeded_before_are_left_out_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_set, "CHUNK", 3)
+    monkeypatch.setattr(row_choice, "CHUNK", 3)
     chosen = _choose(ROWS, key=("k",), succeeded=lambda keys: [key for key in keys if key > "k2"])
     assert (_keys(chosen), chosen.done) == (["k0", "k1", "k2"], 7)
     assert (_choose(ROWS, succeeded=lambda keys: keys).count) == 0
@@ -161,7 +162,7 @@ def test_table_that_is_checked_in_batches_gives_what_a_look_at_each_row_gives(
     done = {f"k{number}" for number in range(20)} if chance.random() < 0.3 else set()
     choice = Choice(key, skip_bad, None, sample, seed, done.intersection if done else None)
     quick = _outcome(path, choice)
-    monkeypatch.setattr(row_set, "are_all_good", lambda chosen: False)
+    monkeypatch.setattr(row_choice, "are_all_good", lambda chosen: False)
     assert quick == _outcome(path, choice)
 
 
@@ -177,7 +178,7 @@ def _outcome(path: Path, choice: Choice) -> object:
 def test_good_table_needs_no_look_at_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("k,n\n" + "".join(f'"k{n}","a\n{n}"\n\n' for n in range(2500)), encoding="utf-8")
-    monkeypatch.delattr(row_set, "_check_each")
+    monkeypatch.delattr(row_choice, "_check_each")
     with closing(open_rows(path)) as source:
         chosen = choose_rows(source, Choice(key=("k",)), _Judge())
         rows = list(chosen.rows())
