@@ -7,7 +7,8 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -101,6 +102,29 @@ def check_names(names: Iterable[str]) -> Iterator[str]:
             yield f"{places}: {count} modules are called {stem}: rename them, or give a reason in SAME_NAMES"
 
 
+def check_circles(texts: Mapping[str, str]) -> Iterator[str]:
+    """Yield a line when files import each other in a circle, if only for types. `texts` are files by their names."""
+    modules = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in texts}
+    graph = {name: {modules[module] for module in _imported(text, modules)} - {name} for name, text in texts.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        yield f"{' <- '.join(error.args[1])}: a circle of imports: move what they share into a file below them"
+
+
+def _imported(text: str, modules: Mapping[str, str]) -> Iterator[str]:
+    """Yield the modules that a file imports, without faces of packages, which hand on what is in them."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            for alias in node.names:
+                module = f"{node.module}.{alias.name}"
+                module = module if module in modules else node.module
+                if module in modules and not modules[module].endswith("/__init__.py"):
+                    yield module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+
+
 def check_words(name: str, text: str) -> Iterator[str]:
     """Yield a line for each bound name that says nothing, and for each docstring with a wrong opening."""
     if not (name.startswith(WORDED) and name.endswith(".py")):
@@ -173,6 +197,9 @@ def main() -> int:
         problems += check_file(name, texts[name])
     for name, text in texts.items():
         problems += check_words(name, text)
+    problems += check_circles(
+        {name: text for name, text in texts.items() if name.startswith(PRODUCTION) and name.endswith(".py")}
+    )
     problems += check_sizes(
         text for name, text in texts.items() if name.startswith(PRODUCTION) and name.endswith(".py")
     )

@@ -92,6 +92,15 @@ def test_module_name_that_stands_twice_is_reported_unless_it_has_a_reason(house:
     assert "botticelli/a/x.py, workers/x.py" in problem
 
 
+def test_circle_of_imports_is_reported_also_when_it_is_for_types(house: ModuleType) -> None:
+    below = {"workers/__init__.py": "from workers.b import B\n", "workers/b.py": "import json\n"}
+    assert not [*house.check_circles(below | {"workers/a.py": "from workers import b\nfrom workers import B\n"})]
+    typed = "if TYPE_CHECKING:\n    from workers.a import A\n"
+    (problem,) = house.check_circles({"workers/a.py": "from workers.b import B\n", "workers/b.py": typed})
+    assert "workers/a.py" in problem
+    assert "a circle of imports" in problem
+
+
 VAGUE = (
     "{} = 1",
     "{}: int",
