@@ -7,8 +7,8 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -16,34 +16,54 @@ import psycopg2
 from sqlalchemy.engine import make_url
 
 from botticelli import services
+from botticelli.services.files.locks import EXCLUSIVE, SHARED, open_lock, take
 from botticelli.services.files.paths import Paths
 from botticelli.services.servers import binaries, non_root
-from tests.support.fleet.command_server import command_folder
+from botticelli.store.connection.database import make_engine, upgrade
 from tests.support.waiting import wait_until
 
 DATABASE_OF_NOBODY = "postgres"
 TEMPLATES = ("1", "4")
 """Folders of template1 and template0. Their rows are frozen and nobody connects to them: no server writes into their files."""
 WAL_SEGMENT_MB = 1
+STATEMENT_SECONDS = 120.0
 
 
 @cache
 def made_cluster() -> Path:
     """Return an unused data directory of Postgres; all processes of one run of pytest-xdist share it.
 
-    Its server waits for no disk: tests kill processes, but cut no power. It ends with the folder of the command server, or,
-    where there is none, with this process.
+    Its server waits for no disk: tests kill processes, but cut no power. The last of those processes removes it.
     """
-    folder = command_folder()
-    if not sys.platform.startswith("linux"):
-        folder = Path(tempfile.mkdtemp(prefix="cluster-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    folder = Path(tempfile.gettempdir(), f"cluster-{run}") if run else Path(tempfile.mkdtemp(prefix="cluster-"))
+    atexit.register(_leave, os.getpid(), folder, _join(folder))
     made = folder / "cluster"
     with (folder / "making").open("w") as making:
-        fcntl.flock(making, fcntl.LOCK_EX)
+        fcntl.flock(making, EXCLUSIVE)
         if not made.exists():
             _make(Path(tempfile.mkdtemp(prefix="home-", dir=folder))).rename(made)
     return made
+
+
+def _join(folder: Path) -> int:
+    """Make the folder if there is none, and return the lock that keeps it."""
+    users = folder / "users"
+    while True:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileNotFoundError):
+            lock = open_lock(users)
+            fcntl.flock(lock, SHARED)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(users.stat(), os.fstat(lock)):
+                    return lock
+            os.close(lock)
+
+
+def _leave(owner: int, folder: Path, users: int) -> None:
+    """Remove the folder unless another process still has its lock; a fork of its owner leaves nothing."""
+    if os.getpid() == owner and take(users, EXCLUSIVE):
+        shutil.rmtree(folder.rename(folder.with_name(f"{folder.name}-gone")), ignore_errors=True)
 
 
 def copy_cluster(home: Path) -> None:
@@ -69,9 +89,9 @@ def _make(home: Path) -> Path:
     data = Paths(home).data("postgres")
     with services.join(home, deadline_seconds=300) as membership:
         _execute(membership.database_url, "alter system set fsync = off", "select pg_reload_conf()")
-        environ = os.environ | {"BOTTICELLI_HOME": str(home), "HOME": str(home)}
-        command = [str(command_folder() / "botticelli"), "db", "upgrade"]
-        subprocess.run(command, cwd=home, env=environ, stdout=subprocess.DEVNULL, check=True)
+        engine = make_engine(membership.database_url, pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS)
+        upgrade(engine)
+        engine.dispose()
         _execute(membership.database_url, f"drop database {DATABASE_OF_NOBODY}")
     wait_until(lambda: services.down(home) is None, "the servers to stop")
     programs = binaries.postgres_folder(data)
