@@ -6,7 +6,7 @@ if [ -z "$python" ]; then
     echo "Botticelli needs Python 3.11 or newer, and none was found on PATH; install one, or name it: make PYTHON=/path/to/python3" >&2
     exit 1
 fi
-echo "Setting up .venv with $("$python" --version) (once; about a minute)."
+echo "Setting up .venv with $("$python" --version) (once; a minute or two, and the download)."
 # Without a writable home there is no cache to keep.
 [ -w "${HOME:-/nonexistent}" ] || export PIP_NO_CACHE_DIR=1
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_REQUIRE_VIRTUALENV=0
@@ -24,8 +24,19 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.
     fi
 fi
 packages=$(grep -c '==' requirements.lock)
-echo "2 of 4: downloading and installing the $packages locked packages (500 MB in .venv when done)..."
-.venv/bin/python -m pip install --quiet --no-deps --require-hashes --requirement requirements.lock
+echo "2 of 4: downloading and installing the $packages locked packages (700 MB in .venv when done)..."
+.venv/bin/python -m pip install --progress-bar off --no-deps --require-hashes --requirement requirements.lock >.venv/pip.log 2>&1 &
+pip=$!
+while [ -t 1 ] && kill -0 "$pip" 2>/dev/null; do
+    printf '\r  %s of %s downloaded ' "$(grep -c '^Collecting' .venv/pip.log)" "$packages"
+    if grep -q '^Installing' .venv/pip.log; then printf ', installing (no more news until it is done) '; fi
+    sleep 1
+done
+wait "$pip" || {
+    tail -n 20 .venv/pip.log >&2
+    exit 1
+}
+[ ! -t 1 ] || echo
 echo "3 of 4: installing this checkout..."
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 echo "4 of 4: compiling, so that a worker starts quickly..."

@@ -15,6 +15,7 @@ from botticelli.schedules.timetable import Timetable
 
 CRON_HINT = 'minute, hour, day, month, weekday: "0 9 * * 1"'
 MIN_EVERY_SECONDS = 1.0
+MAX_NAME_CHARACTERS = 200
 YEARS = (1970, 2200)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 LOOKED_AT = 2000
@@ -38,9 +39,19 @@ def faults_of(definition: ScheduleDefinition, now: datetime = LONG_AGO) -> list[
 
     Without `now` it may be over: a file stays valid when time passes.
     """
-    faults = [*_cron_faults(definition), *_interval_faults(definition), *_zone_faults(definition.timezone)]
+    faults = [*_name_faults(definition.name), *_cron_faults(definition), *_interval_faults(definition)]
+    faults += _zone_faults(definition.timezone)
     faults += [*_exclusion_faults(definition), *_bound_faults(definition)]
     return faults or [*_silence(definition, now)]
+
+
+def _name_faults(name: str | None) -> Iterator[Fault]:
+    """A name is a part of an address in HTTP and the console."""
+    hint = f"choose one of at most {MAX_NAME_CHARACTERS} characters"
+    if name is not None and not 0 < len(name) <= MAX_NAME_CHARACTERS:
+        yield Fault("name", None, f"has {len(name):,} characters", hint)
+    elif name is not None and ("/" in name or not name.isprintable() or not name.strip(" .")):
+        yield Fault("name", None, f"{_shown(name)} can't be the name of a schedule", 'such as "nightly"')
 
 
 def _cron_faults(definition: ScheduleDefinition) -> Iterator[Fault]:

@@ -16,6 +16,21 @@ if TYPE_CHECKING:
     from botticelli.narrative.call_parameters import ServiceTier
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+LARGEST_COUNT = 1_000_000_000
+
+
+class Count(click.IntRange):
+    """Reads a whole number from `min` that Postgres can hold."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; fail with what is wrong for one that is no number, too small or too large."""
+        number = int(super().convert(value, param, ctx))
+        if number > LARGEST_COUNT:
+            self.fail(f"{value} is larger than {LARGEST_COUNT:,}.", param, ctx)
+        return number
+
+
+COUNT = Count(min=1)
 
 
 class NounGroup(click.Group):

@@ -14,7 +14,7 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import moment, one_line, safe, short
 from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.layout import table
-from botticelli.cli.base.shared_options import NounGroup, json_option
+from botticelli.cli.base.shared_options import COUNT, NounGroup, json_option
 from botticelli.cli.effects.approval_commands import approve, reject
 from botticelli.cli.effects.effect_texts import effect_lines
 from botticelli.statuses import EFFECT_STATUSES, EffectStatus, Resolution
@@ -42,7 +42,7 @@ def effects() -> None:
 @click.option(
     "--narrative", metavar="NAME", shell_complete=complete_names, help="Only effects of this narrative's runs."
 )
-@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of effects.")
+@click.option("--limit", type=COUNT, default=50, show_default=True, help="Maximum number of effects.")
 @json_option
 @pass_invocation
 def list_effects(

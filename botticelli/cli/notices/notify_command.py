@@ -10,7 +10,7 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import moment, safe
 from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.layout import table
-from botticelli.cli.base.shared_options import NounGroup, json_option
+from botticelli.cli.base.shared_options import COUNT, NounGroup, json_option
 from botticelli.cli.notices.notify_watch import watch
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ def test(invocation: Invocation, *, name: str | None, as_json: bool) -> int:
 @notify.command("deliveries", short_help="List deliveries.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only deliveries with this status.")
 @click.option("--target", metavar="NAME", help="Only deliveries to this target.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of deliveries."
-)
+@click.option("--limit", type=COUNT, default=50, show_default=True, help="Maximum number of deliveries.")
 @json_option
 @pass_invocation
 def deliveries(invocation: Invocation, *, status: str | None, target: str | None, limit: int, as_json: bool) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from botticelli.cli.base.shared_options import COUNT
+
 if TYPE_CHECKING:
     from botticelli.carousel.enqueuing.row_options import RowOptions
 
@@ -34,8 +36,8 @@ def rows_options(command: Command) -> Command:
         click.option(
             "--only-new", is_flag=True, help="Leave out rows that succeeded in an earlier run, by their keys."
         ),
-        click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N rows only."),
-        click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Take N random rows, for a try."),
+        click.option("--limit", type=COUNT, metavar="N", help="Take the first N rows only."),
+        click.option("--sample", type=COUNT, metavar="N", help="Take N random rows, for a try."),
         click.option(
             "--seed", type=int, default=0, metavar="N", help="Draw another sample; the same seed draws the same."
         ),

@@ -12,7 +12,7 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import number, one_line
 from botticelli.cli.base.json_output import print_json
 from botticelli.cli.base.layout import table
-from botticelli.cli.base.shared_options import json_option, run_argument
+from botticelli.cli.base.shared_options import COUNT, json_option, run_argument
 
 if TYPE_CHECKING:
     from botticelli.monitoring.row_lines import Line
@@ -30,7 +30,7 @@ ERROR_CHARACTERS = 80
     "--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only rows with this status; repeatable."
 )
 @click.option("--key", metavar="KEY", help="Only the row with this key.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Print at most N rows.")
+@click.option("--limit", type=COUNT, metavar="N", help="Print at most N rows.")
 @json_option
 @pass_invocation
 def list_rows(

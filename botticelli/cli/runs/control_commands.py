@@ -11,7 +11,7 @@ import click
 from botticelli.cli.base.confirmation import confirm
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.json_output import emit
-from botticelli.cli.base.shared_options import json_option, run_argument
+from botticelli.cli.base.shared_options import COUNT, json_option, run_argument
 from botticelli.cli.base.times import PAST
 from botticelli.statuses import FINAL, FinalStatus
 
@@ -115,9 +115,7 @@ def _changes(ctx: click.Context, parameter: click.Parameter, given: tuple[str, .
 
 @click.command("fork", short_help="Start a new run from the middle of an older one.")
 @run_argument
-@click.option(
-    "--from", "number", type=click.IntRange(min=1), required=True, metavar="N", help="First iteration to perform."
-)
+@click.option("--from", "number", type=COUNT, required=True, metavar="N", help="First iteration to perform.")
 @click.option("--act", metavar="NAME", help="In iteration N, keep the acts before this one.")
 @click.option(
     "--set", "changes", multiple=True, metavar="ACT.KEY=TEXT", callback=_changes, help="Change an act; repeatable."

@@ -12,6 +12,7 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import safe
 from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.shared_options import (
+    COUNT,
     enqueue_options,
     json_option,
     model_and_tier_options,
@@ -31,7 +32,7 @@ from botticelli.cli.runs.run_command import load
 @click.option(
     "--iterations",
     "-n",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="N",
     help="Number of iterations, instead of the carousel's.",
 )

@@ -12,6 +12,7 @@ import click
 from botticelli.cli.base.completions import complete_narratives
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.shared_options import (
+    COUNT,
     enqueue_options,
     json_option,
     model_and_tier_options,
@@ -39,9 +40,7 @@ class LocalFiles(TypedDict):
 @click.command(short_help="Run a narrative and show how it goes.")
 @click.argument("narrative", metavar="FILE_OR_NAME", shell_complete=complete_narratives)
 @click.option("--name", metavar="NAME", help="Which narrative of the file; the same as FILE#NAME.")
-@click.option(
-    "--iterations", type=click.IntRange(min=1), metavar="N", help="Number of iterations, instead of the carousel's."
-)
+@click.option("--iterations", type=COUNT, metavar="N", help="Number of iterations, instead of the carousel's.")
 @variables_option
 @rows_options
 @click.option("--idempotency-key", metavar="KEY", help="A repeated key follows the first run instead of starting one.")

@@ -10,7 +10,7 @@ import click
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import moment, one_line, safe
 from botticelli.cli.base.json_output import emit
-from botticelli.cli.base.shared_options import json_option, run_argument
+from botticelli.cli.base.shared_options import COUNT, json_option, run_argument
 from botticelli.cli.runs.control_commands import resolve
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ VALUE_CHARACTERS = 200
 
 @click.command("logs", short_help="Show the events of a run.")
 @run_argument
-@click.option("--iteration", type=click.IntRange(min=1), metavar="N", help="Only events of this iteration.")
+@click.option("--iteration", type=COUNT, metavar="N", help="Only events of this iteration.")
 @click.option("--follow", is_flag=True, help="Keep printing until the run ends.")
 @json_option
 @pass_invocation

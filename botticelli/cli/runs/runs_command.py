@@ -9,7 +9,7 @@ import click
 from botticelli.cli.base.completions import complete_names
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.json_output import emit
-from botticelli.cli.base.shared_options import NounGroup, json_option, run_argument
+from botticelli.cli.base.shared_options import COUNT, NounGroup, json_option, run_argument
 from botticelli.cli.base.times import PAST
 from botticelli.cli.rows.export_command import export
 from botticelli.cli.rows.rows_command import list_rows
@@ -40,7 +40,7 @@ def runs() -> None:
 @click.option("--guild", metavar="ID", help="Only runs whose commands name this guild.")
 @click.option("--tag", metavar="TAG", help="Only runs that were enqueued with this tag.")
 @click.option("--text", metavar="TEXT", help="Only runs with this text in narrative, source or reason.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Maximum number of runs.")
+@click.option("--limit", type=COUNT, default=20, show_default=True, help="Maximum number of runs.")
 @json_option
 @pass_invocation
 def list_runs(invocation: Invocation, /, *, as_json: bool, **conditions: Any) -> None:
@@ -55,9 +55,7 @@ def list_runs(invocation: Invocation, /, *, as_json: bool, **conditions: Any) ->
 
 @runs.command("show", short_help="Show one run.")
 @run_argument
-@click.option(
-    "--iteration", type=click.IntRange(min=1), metavar="N", help="Show one iteration, with prompts and outputs."
-)
+@click.option("--iteration", type=COUNT, metavar="N", help="Show one iteration, with prompts and outputs.")
 @click.option("--row", "row_key", metavar="KEY", help="Show the iteration of the row with this key.")
 @click.option("--acts", is_flag=True, help="Show the acts of each iteration, with prompts and outputs.")
 @click.option("--all", "show_all", is_flag=True, help="Show every iteration, not only the first and last 20.")
@@ -89,7 +87,9 @@ def show(
 
 @runs.command("watch", short_help="Follow a run until it ends.")
 @run_argument
-@click.option("--since", type=click.IntRange(min=0), default=0, metavar="ID", help="Only events after this one.")
+@click.option(
+    "--since", type=click.IntRange(min=0, max=2**63 - 1), default=0, metavar="ID", help="Only events after this one."
+)
 @json_option
 @pass_invocation
 def watch_run(invocation: Invocation, run_id: str, since: int, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from botticelli.cli.base.shared_options import service_tier_option, tiers_option
+from botticelli.cli.base.shared_options import COUNT, service_tier_option, tiers_option
 from botticelli.cli.base.times import Duration
 from botticelli.schedules.definition import ScheduleDefinition
 from botticelli.schedules.schedule_policies import CATCH_UP_SECONDS, CATCH_UPS, OVERLAPS
@@ -65,20 +65,20 @@ _OPTIONS = (
         metavar="DURATION",
         help="Older times are missed; by default 1h.",
     ),
-    click.option("--max-runs", type=click.IntRange(min=1), metavar="N", help="End after so many runs."),
+    click.option("--max-runs", type=COUNT, metavar="N", help="End after so many runs."),
     click.option(
         "--pause-after-failures",
-        type=click.IntRange(min=1),
+        type=COUNT,
         metavar="N",
         help="Pause after so many failed runs in a row.",
     ),
     click.option("--live", is_flag=True, help="Read the narrative again at each time."),
-    click.option("--iterations", type=click.IntRange(min=1), metavar="N", help="Number of iterations of each run."),
+    click.option("--iterations", type=COUNT, metavar="N", help="Number of iterations of each run."),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag of the runs; repeatable."),
     click.option("--tenant", metavar="NAME", help="Also spend from this tenant's budget in the settings."),
     click.option("--only-new", is_flag=True, help="Leave out rows that succeeded in an earlier run, by their keys."),
     click.option("--skip-bad", is_flag=True, help="Leave out rows that can't be used, instead of refusing all."),
-    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Take the first N rows at a time."),
+    click.option("--limit", type=COUNT, metavar="N", help="Take the first N rows at a time."),
     click.option("--rehearse", is_flag=True, help="Answer bot commands offline, without performing them."),
     tiers_option,
     service_tier_option,

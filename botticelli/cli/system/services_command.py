@@ -10,7 +10,7 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import duration, safe
 from botticelli.cli.base.json_output import emit, plain
 from botticelli.cli.base.layout import wrapped
-from botticelli.cli.base.shared_options import NounGroup, json_option
+from botticelli.cli.base.shared_options import COUNT, NounGroup, json_option
 from botticelli.errors import BotticelliError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def down(invocation: Invocation, force: bool, as_json: bool) -> None:
 
 @services.command("logs", short_help="Show the end of a log.")
 @click.argument("name", default="keeper", type=click.Choice(LOG_NAMES))
-@click.option("--lines", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of lines.")
+@click.option("--lines", type=COUNT, default=50, show_default=True, help="Maximum number of lines.")
 @json_option
 @pass_invocation
 def logs(invocation: Invocation, name: str, lines: int, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.formatting import moment, safe, short
 from botticelli.cli.base.json_output import emit
 from botticelli.cli.base.layout import table
-from botticelli.cli.base.shared_options import NounGroup, json_option
+from botticelli.cli.base.shared_options import COUNT, NounGroup, json_option
 
 if TYPE_CHECKING:
     from botticelli.store import ReceivedWebhook
@@ -69,9 +69,7 @@ def _lines(views: Sequence[WebhookView]) -> list[str]:
 @webhooks.command("deliveries", short_help="List what was received.")
 @click.option("--name", metavar="NAME", help="Only deliveries of this webhook.")
 @click.option("--outcome", type=click.Choice(OUTCOMES), help="Only deliveries with this outcome.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Maximum number of deliveries."
-)
+@click.option("--limit", type=COUNT, default=50, show_default=True, help="Maximum number of deliveries.")
 @json_option
 @pass_invocation
 def deliveries(

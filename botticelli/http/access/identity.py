@@ -14,6 +14,8 @@ from botticelli.runtime.process import Runtime
 from botticelli.security.access_tokens import token_of, tokens_exist
 from botticelli.statuses import ACCESS_SCOPES
 
+AUTHORIZATION = 'the header "Authorization" with "Bearer", a blank and the token'
+"""Written so that masking takes no part of it for a secret."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="botticelli"'}
 
 
@@ -44,7 +46,7 @@ def identify(connection: HTTPConnection, runtime: Runtime) -> Identity:
     """Return the identity of a request. Raises Problem 401, or 403 for a forged request of a browser."""
     identity = recognise(connection, runtime)
     if identity is None:
-        raise Problem(401, "", "send a token: Authorization: Bearer bot_...", headers=CHALLENGE)
+        raise Problem(401, "", f"send a token: {AUTHORIZATION}", headers=CHALLENGE)
     return identity
 
 
@@ -54,7 +56,7 @@ def recognise(connection: HTTPConnection, runtime: Runtime) -> Identity | None:
     if header is not None:
         kind, _, text = header.partition(" ")
         if kind.lower() != "bearer":
-            raise Problem(401, "", "only Bearer tokens are accepted", headers=CHALLENGE)
+            raise Problem(401, "", f"only tokens are accepted: {AUTHORIZATION}", headers=CHALLENGE)
         return _with_token(runtime, text.strip(), "token")
     cookie = connection.cookies.get(SESSION_COOKIE)
     if cookie is not None:

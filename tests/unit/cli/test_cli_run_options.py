@@ -30,6 +30,24 @@ def test_wrong_option_is_reported_in_one_line(call: Call, tmp_path: Path, argume
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "hello.toml", "--iterations"),
+        ("plan", "hello.toml", "--limit"),
+        ("runs", "list", "--limit"),
+        ("runs", "rows", "latest", "--limit"),
+        ("effects", "list", "--limit"),
+        ("schedules", "create", "hello", "--max-runs"),
+    ],
+    ids=" ".join,
+)
+def test_count_that_no_column_holds_is_invalid_input(call: Call, arguments: tuple[str, ...]) -> None:
+    result = call(*arguments, "99999999999999999999")
+    assert result.exit_code == 2
+    assert "99999999999999999999 is larger than 1,000,000,000" in result.stderr
+
+
 def test_the_flag_comes_before_the_environment(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_TIER", "free")
     (tmp_path / "hello.toml").write_text('[acts]\none = { prompt = "Hello", model = "gemini/gemini-3.8-flash" }\n')

@@ -77,6 +77,10 @@ def _own_address(text: str) -> str:
 
 
 def _require_own_site(request: Request) -> None:
-    """Refuse a form that another site has sent."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    """Refuse a form that another site has sent. A browser says so itself, an older one by the origin."""
+    relation = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if relation is None and origin is not None:
+        relation = "same-origin" if urlsplit(origin).netloc == request.headers.get("host") else "cross-site"
+    if relation not in ("same-origin", "none", None):
         raise Problem(403, "", "this form was sent by another site")

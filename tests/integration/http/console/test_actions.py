@@ -32,6 +32,15 @@ def test_login_makes_a_cookie_that_needs_its_csrf_token(
     assert 'botticelli_session=""' in browser.post("/logout", headers=held).headers["set-cookie"]
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://testserver.evil.example"])
+def test_login_sent_by_another_site_is_refused(careful: Runtime, browser: httpx2.Client, origin: str) -> None:
+    text = create_token(careful, "ada", ["read"], by="ada").text
+    refused = browser.post("/login", data={"token": text}, headers={"Origin": origin})
+    assert refused.status_code == 403 and "set-cookie" not in refused.headers
+    own = str(browser.base_url).rstrip("/")
+    assert browser.post("/login", data={"token": text}, headers={"Origin": own}).status_code == 303
+
+
 @pytest.mark.parametrize(
     "target", ["//evil.example", "/\\evil.example", "javascript:alert(1)", "/a\r\nSet-Cookie: x=y"]
 )
