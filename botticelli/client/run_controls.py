@@ -66,7 +66,7 @@ class RunControls(Session):
         with self._connected() as runtime:
             return retry(runtime, run_id, self._actor(reason)).status
 
-    def prune(self, before: datetime, *, statuses: Sequence[FinalStatus] = (), dry_run: bool = False) -> int:
+    def prune(self, before: datetime, *, statuses: Sequence[FinalStatus] | None = None, dry_run: bool = False) -> int:
         """Delete the runs that ended before a time, with all their data, and return how many.
 
             from datetime import UTC, datetime, timedelta
@@ -75,13 +75,13 @@ class RunControls(Session):
 
         `before` is an aware datetime. `statuses` limits it to some of the final ones (default: all). With `dry_run` it
         only counts them. Runs with an effect of unknown outcome are kept. Raises InvalidInput for a status that is not
-        final.
+        final, and for an empty list of them.
         """
         from botticelli.carousel import prune
         from botticelli.statuses import FINAL
 
         with self._connected() as runtime:
-            return prune(runtime, before, statuses or FINAL, dry_run=dry_run).runs
+            return prune(runtime, before, FINAL if statuses is None else statuses, dry_run=dry_run).runs
 
     def pause_budget(self, scope: str, *, reason: str = "", until: datetime | None = None) -> None:
         """Pause a budget: all workers stop spending from it within a second; calls in flight still finish.

@@ -16,8 +16,9 @@ Made from the OpenAPI document by `python -m botticelli.http.http_reference`. A 
 `/v1/openapi.json` (OpenAPI 3.1), with the schema of each answer. How to use it is in
 [Use Botticelli over HTTP](../howto/http.md): problems, idempotency keys, streams, tokens, tenants.
 
-Times are RFC 3339; costs are US dollars. Each route names the scope that a token needs; `admin` has all of them. `*` marks
-what is required. Routes that create something take an `Idempotency-Key`.
+Times are RFC 3339 between the years 1970 and 2200, and in UTC where no zone is given; costs are US dollars. Each route names
+the scope that a token needs; `admin` has all of them. `*` marks what is required. Routes that create something take an
+`Idempotency-Key`.
 """
 METHODS = ("get", "post", "put", "patch", "delete")
 HIDDEN_PARAMETERS = ("Idempotency-Key",)

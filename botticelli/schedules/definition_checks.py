@@ -12,11 +12,11 @@ from botticelli.schedules.cron_text import InvalidCron, fields_of
 from botticelli.schedules.definition import ScheduleDefinition
 from botticelli.schedules.exclusions import InvalidExclusion, read_exclusion
 from botticelli.schedules.timetable import Timetable
+from botticelli.untrusted.utc_times import OUTSIDE, YEARS
 
 CRON_HINT = 'minute, hour, day, month, weekday: "0 9 * * 1"'
 MIN_EVERY_SECONDS = 1.0
 MAX_NAME_CHARACTERS = 200
-YEARS = (1970, 2200)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 LOOKED_AT = 2000
 """Times of which at least one must not be excluded."""
@@ -95,7 +95,7 @@ def _bound_faults(definition: ScheduleDefinition) -> Iterator[Fault]:
     for key in ("anchor", "starts_at", "ends_at"):
         moment: datetime | None = getattr(definition, key)
         if moment is not None and not YEARS[0] <= moment.year <= YEARS[1]:
-            yield Fault(key, None, f"must be between the years {YEARS[0]} and {YEARS[1]}")
+            yield Fault(key, None, OUTSIDE)
     if definition.starts_at and definition.ends_at and definition.starts_at > definition.ends_at:
         yield Fault("ends_at", None, "is before starts_at")
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from botticelli.errors import InvalidInput, NotFound
 from botticelli.runtime.process import Runtime
 from botticelli.security.request_checks import check_options
+from botticelli.security.time_checks import future_time
 from botticelli.statuses import ACCESS_SCOPES
 from botticelli.store import ApiToken
 from botticelli.store.connection.tenant_role import prepare_tenant_role
@@ -62,6 +63,7 @@ def create_token(
     secret = "".join(secrets.choice(SECRET_LETTERS) for _ in range(SECRET_LENGTH))
     ordered = [scope for scope in ACCESS_SCOPES if scope in scopes]
     with runtime.store.transaction() as tx:
+        expires_at = future_time(expires_at, tx.schedules.now(), "expires_at")
         if tenant is not None:
             prepare_tenant_role(tx.connection)
         token = tx.api_tokens.add(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from botticelli.carousel.actor import Actor
 from botticelli.runtime.process import Runtime
+from botticelli.security.time_checks import future_time
 from botticelli.store import WHOLE, Override
 
 
@@ -13,10 +14,11 @@ def pause_scope(runtime: Runtime, scope: str, mover: Actor | None = None, *, unt
     """Pause a scope, and return the record that is in force.
 
     Takes effect in all processes within a second. Calls that have begun are settled. An existing pause changes only if
-    `until` differs.
+    `until` differs. Raises InvalidInput for an `until` that is over.
     """
     mover = mover or Actor()
     with runtime.store.transaction() as tx:
+        until = future_time(until, tx.schedules.now(), "until")
         present = tx.overrides.in_force().get(scope, {}).get(WHOLE)
         if present is not None and present.until == until:
             return present

@@ -8,6 +8,7 @@ from botticelli.budget import Scope
 from botticelli.carousel.actor import Actor
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
+from botticelli.security.time_checks import future_time
 from botticelli.store import Override
 
 DEFAULT = "default"
@@ -18,7 +19,7 @@ def lower_limit(
 ) -> Override:
     """Record a lower limit and return it; `default` restores the usual one of `scope`.
 
-    Raises InvalidInput for an unknown window or a limit that is not lower.
+    Raises InvalidInput for an unknown window, a limit that is not lower, or an `until` that is over.
     """
     usual = {known.name: known.limit for known in scope.windows}
     if window not in usual:
@@ -26,6 +27,7 @@ def lower_limit(
         raise InvalidInput(f"there is no window {window!r}", where=scope.name, do=f"its windows: {offer}")
     amount = None if limit == DEFAULT else _amount(limit, usual[window], scope.name)
     with runtime.store.transaction() as tx:
+        until = future_time(until, tx.schedules.now(), "until")
         return tx.overrides.add(scope.name, window, amount, reason=mover.reason, set_by=mover.name, until=until)
 
 

@@ -36,10 +36,12 @@ def prune(
 ) -> Pruned:
     """Delete runs that ended before a time, and the firings of schedules from before it that have no run any more.
 
-    Raises InvalidInput for a status that isn't final. Keeps runs with an effect of unknown outcome. Commits after every 200
-    runs, so that it can be interrupted and repeated. With `vacuum` the space goes back to the disk, which takes minutes after
-    millions of rows; else Postgres keeps it for later runs.
+    Raises InvalidInput for no status, and for one that isn't final. Keeps runs with an effect of unknown outcome. Commits
+    after every 200 runs, so that it can be interrupted and repeated. With `vacuum` the space goes back to the disk, which
+    takes minutes after millions of rows; else Postgres keeps it for later runs.
     """
+    if not statuses:
+        raise InvalidInput("no status is given", where="statuses", do=f"prune {', '.join(FINAL)}")
     open_ones = sorted(set(statuses) - set(FINAL))
     if open_ones:
         raise InvalidInput(f"runs that are {open_ones[0]} aren't over", do=f"prune {', '.join(FINAL)}")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from botticelli.runtime.process import Runtime
 from botticelli.schedules.timetable import Timetable
+from botticelli.security.time_checks import checked_time
 from botticelli.statuses import ScheduleStatus
 from botticelli.store import FiringView, Schedule
 
@@ -94,7 +95,8 @@ def times_ahead(schedule: Schedule, moment: datetime, count: int) -> list[Upcomi
 
 
 def reasons(runtime: Runtime, name: str, *, at: datetime | None = None, limit: int = 10) -> ScheduleReasons:
-    """Explain the newest firings of a schedule, or what became of the time `at`. Raises NotFound."""
+    """Explain the newest firings of a schedule, or what became of the time `at`. Raises NotFound, InvalidInput."""
+    at = None if at is None else checked_time(at, "at")
     with runtime.store.transaction() as tx:
         schedule = tx.schedules.named(name)
         if at is None:

@@ -76,10 +76,8 @@ def create_schedule(runtime: Runtime, wish: Wish) -> ScheduleChange:
     """Make a schedule of a name that is free. Raises InvalidInput, NarrativeError."""
     checked = _checked(runtime, wish, _now(runtime))
     with runtime.store.transaction() as tx:
-        name, tenant = _identity(checked.definition)
-        if tx.schedules.find(name, tenant) is not None:
-            do = "choose another --name, or delete that one first"
-            raise InvalidInput(f"there is a schedule {name!r} already", do=do)
+        if tx.schedules.find(*_identity(checked.definition)) is not None:
+            raise _exists(checked.definition)
         return _insert(tx, checked)
 
 
@@ -195,8 +193,14 @@ def _insert(tx: Transaction, checked: _Checked) -> ScheduleChange:
     schedule_id, now = str(uuid.uuid4()), tx.schedules.now()
     tx.media.store(checked.media)
     next_at = Timetable(checked.definition).next_due(schedule_id, now)
-    tx.schedules.insert(schedule_id, checked.definition, checked.stored, next_at)
+    if not tx.schedules.insert(schedule_id, checked.definition, checked.stored, next_at):
+        raise _exists(checked.definition)
     return ScheduleChange(str(checked.definition.name), "create", (), next_at, checked.warnings, checked.notes)
+
+
+def _exists(definition: ScheduleDefinition) -> InvalidInput:
+    do = "choose another --name, or delete that one first"
+    return InvalidInput(f"there is a schedule {definition.name!r} already", do=do)
 
 
 def _times_of(definition: ScheduleDefinition) -> tuple[Any, ...]:

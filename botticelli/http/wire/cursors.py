@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from botticelli.http.wire.moments import in_utc
 from botticelli.http.wire.problem_answers import Problem, entry
 from botticelli.untrusted.storable import storable
+from botticelli.untrusted.utc_times import in_utc
 
 
 def encoded(values: Sequence[Any]) -> str:

@@ -1,22 +1,29 @@
-"""Reads the times of requests as UTC: Postgres takes no offset of 16 hours or more, which others allow."""
+"""Reads the times of requests: RFC 3339 as text, a date alone is its midnight, and UTC is what has no zone."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated
+import re
+from datetime import datetime
+from typing import Annotated, Any
 
-from pydantic import AfterValidator
+from pydantic import BeforeValidator
+
+from botticelli.untrusted.utc_times import in_utc
+
+FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}.*)?")
+LONGEST = 40
 
 
-def in_utc(moment: datetime) -> datetime:
-    """Return a time in UTC; one without a zone is UTC. ValueError for one that has no year in UTC."""
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+def _read(value: Any) -> datetime:
+    """Return the time of a text. ValueError for another one, and for a number: a unix time has no unit."""
     try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("is before the year 1 or after the year 9999 in UTC") from None
+        if not isinstance(value, str) or len(value) > LONGEST or not FORM.fullmatch(value):
+            raise ValueError
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is not a time as in RFC 3339, such as 2026-01-31T18:00:00Z") from None
+    return in_utc(moment)
 
 
-Moment = Annotated[datetime, AfterValidator(in_utc)]
+Moment = Annotated[datetime, BeforeValidator(_read)]
 """A time of a request."""

@@ -25,9 +25,9 @@ Cursor = Annotated[
 
 
 class Body(BaseModel):
-    """A body of a request: unknown fields are refused."""
+    """A body of a request: unknown fields are refused, and values of other types, such as true for a number."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 @cache

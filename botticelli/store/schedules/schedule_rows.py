@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from botticelli.errors import InvalidInput, NotFound
 from botticelli.schedules.definition import ScheduleDefinition
@@ -114,11 +115,12 @@ class Schedules:
 
     def insert(
         self, schedule_id: str, definition: ScheduleDefinition, stored: StoredNarrative, next_at: datetime | None
-    ) -> None:
-        """Insert a schedule that counts its times from now on."""
+    ) -> bool:
+        """Insert a schedule that counts its times from now on; False when its tenant has one of the name."""
         values = {"id": schedule_id, "name": definition.name, "remaining": definition.max_runs, "next_at": next_at}
         values |= _columns(definition, stored)
-        self._connection.execute(insert(schedules).values(**values, last_nominal=func.now(), created_at=func.now()))
+        new = insert(schedules).values(**values, last_nominal=func.now(), created_at=func.now())
+        return self._connection.execute(new.on_conflict_do_nothing()).rowcount == 1
 
     def define(
         self, old: Schedule, definition: ScheduleDefinition, stored: StoredNarrative, next_at: datetime | None

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from botticelli.runtime.process import Runtime
+from botticelli.security.access_tokens import create_token
 from tests.support.servers.http_door import served
 
 GREET = """
@@ -143,9 +144,69 @@ def test_plan_starts_nothing(client: httpx2.Client) -> None:
     assert plan.json()["iterations"] == 3 and client.get("/v1/runs").json()["items"] == []
 
 
-@pytest.mark.parametrize("time", ["2000-01-29T03:37:48+17:37", "0424-12-10T05:33:01+20:33", "2026-01-01T00:00:00"])
+@pytest.mark.parametrize("time", ["2000-01-29T03:37:48+17:37", "2200-12-10T05:33:01+20:33", "2026-01-01T00:00:00"])
 def test_time_of_any_offset_is_understood(client: httpx2.Client, time: str) -> None:
     assert client.post("/v1/runs:prune", json={"before": time}).status_code == 200
     assert client.get("/v1/runs", params={"since": time}).status_code == 200
-    before_year_one = client.get("/v1/runs", params={"since": "0001-01-01T00:00:00+10:00"})
-    assert before_year_one.status_code == 422 and "year 1" in before_year_one.json()["detail"]
+
+
+EDGES = ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "1969-12-31T23:59:59Z"]
+"""Times that no sum with a time can hold, or that only a mistake can mean."""
+
+
+def test_time_that_can_not_be_meant_is_refused_everywhere(client: httpx2.Client) -> None:
+    schedule = {"text": GREET, "name": "s1", "crons": ["0 9 * * *"]}
+    assert client.post("/v1/schedules", json=schedule).status_code == 201
+    pause = "/v1/budget/tenant:acme:pause"
+    for time in [*EDGES, "2026", "now", ""]:
+        params = {"at": time}
+        answers = [
+            client.post(pause, json={"until": time}),
+            client.post("/v1/tokens", json={"name": "x", "expires_at": time}),
+            client.get("/v1/schedules/s1/why", params=params),
+            client.get("/v1/runs", params={"since": time}),
+            client.post("/v1/runs:prune", json={"before": time}),
+        ]
+        said = [(answer.status_code, answer.json()["detail"]) for answer in answers]
+        expected = "between the years 1970 and 2200" if time in EDGES else "RFC 3339"
+        assert all(status == 422 and expected in detail for status, detail in said), (time, said)
+    assert client.post(pause, json={"until": 1_900_000_000}).status_code == 422
+
+
+def test_time_that_is_over_is_refused_where_it_would_do_nothing(make_runtime: Any) -> None:
+    past = "2020-01-01T00:00:00Z"
+    scope = "/v1/budget/tenant:acme"
+    with served(make_runtime(**{"budgets__tenants__acme__rpd": "9"})) as client:
+        (window,) = client.get(scope).json()["usual_limits"]
+        lowered = {"window": window, "limit": 0, "reason": "r", "until": past}
+        answers = [
+            client.post("/v1/tokens", json={"name": "x", "expires_at": past}),
+            client.post(f"{scope}:pause", json={"until": past}),
+            client.post(f"{scope}:set", json=lowered),
+        ]
+        assert [answer.status_code for answer in answers] == [422] * 3
+        assert all("is not in the future" in answer.json()["detail"] for answer in answers)
+        assert client.get("/v1/tokens").json()["items"] == []
+
+
+def test_empty_list_of_rows_or_statuses_does_not_mean_all(client: httpx2.Client) -> None:
+    named = GREET + '[carousel]\nforeach = [{ who = "Ada" }]\n'
+    schedule = {"name": "s2", "crons": ["0 9 * * *"], "request": {"rows": []}}
+    for text in (GREET, named):
+        for path in ("/v1/runs", "/v1/plan"):
+            answer = client.post(path, json={"text": text, "rows": []})
+            assert answer.status_code == 422 and "has no rows" in answer.json()["detail"], answer.text
+        assert client.post("/v1/schedules", json={"text": text, **schedule}).status_code == 422
+    assert client.get("/v1/runs").json()["items"] == []
+    assert client.post("/v1/runs:prune", json={"before": "2026-01-01", "statuses": []}).status_code == 422
+
+
+def test_schedule_of_a_name_that_exists_is_refused_to_its_tenant_only(client: httpx2.Client, runtime: Runtime) -> None:
+    schedule = {"text": GREET, "name": "daily", "crons": ["0 9 * * *"]}
+    made = [client.post("/v1/schedules", json=schedule) for _ in range(2)]
+    assert [answer.status_code for answer in made] == [201, 422] and "already" in made[1].json()["detail"]
+    token = create_token(runtime, "t", ["read", "enqueue", "control"], by="ada", tenant="acme").text
+    bearer = {"Authorization": f"Bearer {token}"}
+    own = [client.post("/v1/schedules", json=schedule, headers=bearer) for _ in range(2)]
+    assert [answer.status_code for answer in own] == [201, 422], own[0].text
+    assert len(client.get("/v1/schedules", headers=bearer).json()["items"]) == 1

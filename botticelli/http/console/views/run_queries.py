@@ -8,9 +8,9 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from botticelli.errors import InvalidInput
-from botticelli.http.wire.moments import in_utc
 from botticelli.statuses import RUN_STATUSES, RunStatus
 from botticelli.store import Run, RunFilter
+from botticelli.untrusted.utc_times import in_utc
 
 PAGE = 50
 MAX_BULK = 1000

@@ -52,7 +52,7 @@ class PruneBody(Body):
     """Which runs are deleted."""
 
     before: Annotated[Moment, Field(description="They ended before then.", examples=["2026-01-31T00:00:00Z"])]
-    statuses: list[FinalStatus] = []
+    statuses: Annotated[list[FinalStatus], Field(min_length=1)] = list(FINAL)
     dry_run: bool = False
     vacuum: Annotated[
         bool, Field(description="Give the space back to the disk; takes minutes after millions of rows.")
@@ -100,7 +100,7 @@ def fork_run(run_id: RunId, door: Enqueuer, body: ForkBody, once: Once, response
 @router.post("/v1/runs:prune", response_model=PrunedView)
 def prune_runs(door: Admin, body: PruneBody) -> Any:
     """Delete runs that ended before a time, with all their data but the ledger's."""
-    pruned = prune(door.runtime, body.before, body.statuses or FINAL, dry_run=body.dry_run, vacuum=body.vacuum)
+    pruned = prune(door.runtime, body.before, body.statuses, dry_run=body.dry_run, vacuum=body.vacuum)
     return {**shown(pruned), "dry_run": body.dry_run}
 
 

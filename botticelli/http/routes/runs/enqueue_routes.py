@@ -132,7 +132,8 @@ def tenant_of(door: Door, tenant: str | None) -> str | None:
 def request_of(body: EnqueueBody, tenant: str | None, run_id: str | None) -> EnqueueRequest:
     """Return the options of a request. InvalidInput."""
     given = body.model_dump(exclude_none=True, exclude={"call_seconds", *MULTIPLIERS})
-    given = {name: value for name, value in given.items() if value not in ({}, [], False)} | {"tenant": tenant}
+    given = {name: value for name, value in given.items() if name == "rows" or value not in ({}, [], False)}
+    given["tenant"] = tenant
     check_request(given)
     multipliers = Multipliers(**{name: getattr(body, name) for name in MULTIPLIERS})
     return replace(options_of_request(given, run_id), multipliers=multipliers)
