@@ -23,13 +23,12 @@ if ! [ -x .venv/bin/python ] || ! .venv/bin/python -c 'import sys; sys.exit(sys.
         }
     fi
 fi
-packages=$(grep -c '==' requirements.lock)
-echo "2 of 4: downloading and installing the $packages locked packages (700 MB in .venv when done)..."
+echo "2 of 4: downloading and installing the locked packages (900 MB in .venv when done)..."
 .venv/bin/python -m pip install --progress-bar off --no-deps --require-hashes --requirement requirements.lock >.venv/pip.log 2>&1 &
 pip=$!
 while [ -t 1 ] && kill -0 "$pip" 2>/dev/null; do
-    printf '\r  %s of %s downloaded ' "$(grep -c '^Collecting' .venv/pip.log)" "$packages"
-    if grep -q '^Installing' .venv/pip.log; then printf ', installing (no more news until it is done) '; fi
+    printf '\r  %s downloaded' "$(grep -c '^Collecting' .venv/pip.log)"
+    if grep -q '^Installing' .venv/pip.log; then printf ', installing (no more news until it is done)'; fi
     sleep 1
 done
 wait "$pip" || {
