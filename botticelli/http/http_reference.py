@@ -17,11 +17,10 @@ Made from the OpenAPI document by `python -m botticelli.http.http_reference`. A 
 [Use Botticelli over HTTP](../howto/http.md): problems, idempotency keys, streams, tokens, tenants.
 
 Times are RFC 3339 between the years 1970 and 2200, and in UTC where no zone is given; costs are US dollars. Each route names
-the scope that a token needs; `admin` has all of them. `*` marks what is required. Routes that create something take an
-`Idempotency-Key`.
+the scope that a token needs; `admin` has all of them. `*` marks what is required, and each line
+says where it stands: in the path, the query, a header or the body. Routes that create something take an `Idempotency-Key`.
 """
 METHODS = ("get", "post", "put", "patch", "delete")
-HIDDEN_PARAMETERS = ("Idempotency-Key",)
 
 
 def reference(document: dict[str, Any]) -> str:
@@ -42,8 +41,11 @@ def _operation(document: dict[str, Any], method: str, path: str, operation: dict
     scope = operation.get("x-required-scope")
     yield f"{_one_line(operation['description'])}{f' Scope: `{scope}`.' if scope else ''}"
     yield ""
-    parameters = [each for each in operation.get("parameters", ()) if each["name"] not in HIDDEN_PARAMETERS]
-    fields = [_field(document, each["name"], each, each["schema"], each.get("required")) for each in parameters]
+    parameters = operation.get("parameters", ())
+    fields = [
+        _field(document, each["name"], each, each["schema"], each.get("required"), place=each["in"])
+        for each in parameters
+    ]
     fields += _body(document, operation)
     if fields:
         yield from fields
@@ -57,12 +59,14 @@ def _body(document: dict[str, Any], operation: dict[str, Any]) -> list[str]:
     schema = _resolved(document, content["schema"])
     required = schema.get("required", ())
     properties = schema.get("properties", {})
-    return [_field(document, name, inner, inner, name in required) for name, inner in properties.items()]
+    return [_field(document, name, inner, inner, name in required, place="body") for name, inner in properties.items()]
 
 
-def _field(document: dict[str, Any], name: str, about: dict[str, Any], schema: dict[str, Any], required: Any) -> str:
+def _field(
+    document: dict[str, Any], name: str, about: dict[str, Any], schema: dict[str, Any], required: Any, *, place: str
+) -> str:
     text = about.get("description") or schema.get("description") or ""
-    return f"- `{name}`{'*' if required else ''}: {_kind(document, schema)}{f'. {_one_line(text)}' if text else ''}"
+    return f"- `{name}`{'*' if required else ''} ({place}): {_kind(document, schema)}{f'. {_one_line(text)}' if text else ''}"
 
 
 def _kind(document: dict[str, Any], schema: dict[str, Any]) -> str:

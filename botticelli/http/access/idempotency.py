@@ -11,9 +11,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 
-from botticelli.errors import BotticelliError
 from botticelli.http.access.doors import Door
-from botticelli.http.wire.problem_answers import Problem, problem_of
+from botticelli.http.wire.problem_answers import Problem
 from botticelli.store import StoredAnswer
 from botticelli.telemetry.plain_values import plain
 
@@ -47,8 +46,8 @@ class Idempotency:
     ) -> Any:
         """Return what `answer` returns, or what it returned to the same request before.
 
-        Raises Problem 422 for a key that another request has used, and 409 while that is being performed. An error that
-        would come again is an answer, too; one that may pass frees the key. Fields that `hides` names are not stored.
+        Raises Problem 422 for a key that another request has used, and 409 while that is being performed. An error that has
+        left a run is an answer, too; any other frees the key. Fields that `hides` names are not stored.
         """
         if self.given is None:
             return plain(answer())
@@ -70,10 +69,8 @@ class Idempotency:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _fail(self, door: Door, error: Exception) -> None:
-        expected = isinstance(error, Problem | BotticelliError)
-        problem = problem_of(error) if expected else None
-        if problem is not None and problem.status < 500:
-            self._finish(door, problem.status, problem.headers, problem.as_json())
+        if isinstance(error, Problem) and "run_id" in error.more:
+            self._finish(door, error.status, error.headers, error.as_json())
             return
         with door.whole.store.transaction() as tx:
             tx.answers.release(door.identity.owner, str(self.given))

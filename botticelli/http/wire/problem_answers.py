@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from botticelli.client.service_errors import as_unavailable
 from botticelli.errors import BotticelliError, InvalidInput, NarrativeError, NotFound, ServiceUnavailable
+from botticelli.http.wire.field_words import in_fields
 from botticelli.settings import Settings
 from botticelli.telemetry.masking import masked
 
@@ -85,9 +86,9 @@ def problem_of(error: Exception, settings: Settings | None = None) -> Problem:
     if isinstance(error, ServiceUnavailable):
         return Problem(503, "", str(error), headers={"Retry-After": str(RETRY_SECONDS)}, problems=_of_error(error))
     if isinstance(error, NotFound):
-        return Problem(404, "", str(error), problems=_of_error(error))
+        return Problem(404, "", in_fields(str(error)), problems=_of_error(error))
     if isinstance(error, InvalidInput):
-        return Problem(422, "", str(error), problems=_of_error(error))
+        return Problem(422, "", in_fields(str(error)), problems=_of_error(error))
     if isinstance(error, BotticelliError):
         return Problem(502, "Failed", str(error), problems=_of_error(error))
     logger.error("http_defect", exc_info=error)
@@ -109,12 +110,12 @@ def _place(problem: Any) -> dict[str, Any]:
         "column": problem.column,
         "key": key,
         "what": problem.message,
-        "hint": problem.hint,
+        "hint": in_fields(problem.hint),
     }
 
 
 def _of_error(error: BotticelliError) -> list[dict[str, Any]]:
-    return [entry(error.what, key=error.where, hint=error.do)]
+    return [entry(in_fields(error.what), key=in_fields(error.where), hint=in_fields(error.do))]
 
 
 def validation_problem(errors: Sequence[Any]) -> Problem:

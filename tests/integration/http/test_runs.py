@@ -210,3 +210,36 @@ def test_schedule_of_a_name_that_exists_is_refused_to_its_tenant_only(client: ht
     own = [client.post("/v1/schedules", json=schedule, headers=bearer) for _ in range(2)]
     assert [answer.status_code for answer in own] == [201, 422], own[0].text
     assert len(client.get("/v1/schedules", headers=bearer).json()["items"]) == 1
+
+
+def test_field_or_parameter_without_effect_is_refused(client: httpx2.Client) -> None:
+    run = enqueued(client)["id"]
+    wrong = [
+        (client.post("/v1/schedules:plan", json={"nope": 1}), "body.nope"),
+        (client.post("/v1/schedules:plan", json={"days": -1}), "body.days"),
+        (client.post("/v1/schedules/x:resume", json={"reason": "r"}), "body.reason"),
+        (client.request("DELETE", "/v1/tokens/x", json={"dry_run": True}), "body.dry_run"),
+        (client.request("DELETE", "/v1/schedules/x", json=[1]), "body must be empty"),
+        (client.get("/v1/runs?limit=1&limit=2"), "query.limit"),
+        (client.post("/v1/runs", json={"text": GREET, "iterations": True}), "body.iterations"),
+        (client.post(f"/v1/runs/{run}:fork", json={"number": "1"}), "body.number"),
+    ]
+    said = [(answer.status_code, name in answer.json()["detail"], answer.text) for answer, name in wrong]
+    assert [each for each in said if each[:2] != (422, True)] == []
+    for answer in (client.post("/v1/schedules:plan", json={"days": 7}), client.post("/v1/schedules:plan", json={})):
+        assert answer.status_code == 200, answer.text
+    assert client.get("/v1/runs?status=queued&status=running").status_code == 200
+
+
+def test_request_that_was_refused_can_be_mended_under_its_key(client: httpx2.Client) -> None:
+    headers = {"Idempotency-Key": "k-3"}
+    assert client.post("/v1/runs", json={"narrative": "absent"}, headers=headers).status_code == 404
+    assert client.post("/v1/runs", json={"text": GREET, "rows": []}, headers=headers).status_code == 422
+    assert client.post("/v1/runs", json={"text": GREET}, headers=headers).status_code == 202
+
+
+def test_new_schedule_can_be_edited_by_the_etag_of_its_answer(client: httpx2.Client) -> None:
+    schedule = {"text": GREET, "name": "s3", "crons": ["0 9 * * *"]}
+    made = client.post("/v1/schedules", json=schedule)
+    edit = {"headers": {"If-Match": made.headers["etag"]}, "json": {"crons": ["0 10 * * *"]}}
+    assert [client.patch("/v1/schedules/s3", **edit).status_code for _ in range(2)] == [200, 412]

@@ -52,6 +52,8 @@ Seconds = Annotated[float | None, Field(gt=0, le=10**9)]
 Crons = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=100, examples=[["0 9 * * 1-5"]])]
 Days = Annotated[list[Annotated[str, Field(max_length=200)]], Field(max_length=1000, examples=[["2026-12-24"]])]
 Big = Annotated[int | None, Field(ge=1, lt=2**31)]
+FIRST_VERSION = 1
+"""The version of a schedule that was not changed since it was made."""
 Zone = Annotated[str, Field(max_length=100, examples=["Europe/Rome"])]
 
 FiringModel = view_of(FiringView, "FiringView")
@@ -127,6 +129,13 @@ class TriggerBody(Note):
     overlap: Overlap | None = None
 
 
+class ForecastBody(Body):
+    """How far the forecast reaches, and how long a call takes if that is known."""
+
+    days: Annotated[float, Field(gt=0, le=31)] = 1.0
+    call_seconds: Annotated[float | None, Field(ge=0, le=86_400)] = None
+
+
 class BackfillBody(Note):
     """The past times that are run."""
 
@@ -153,18 +162,17 @@ def create(door: Controller, body: ScheduleBody, once: Once, response: Response)
         definition = ScheduleDefinition(**given, request=request)
         return shown(create_schedule(door.runtime, wish_of(door.runtime, definition, body.narrative, body.text)))
 
-    return once.perform(door, body, answer, response)
+    created = once.perform(door, body, answer, response)
+    response.headers["ETag"] = f'"{FIRST_VERSION}"'
+    return created
 
 
 @router.post("/v1/schedules:plan", response_model=ForecastView)
-def plan_all(
-    door: Reader,
-    days: Annotated[float, Query(gt=0, le=31)] = 1.0,
-    call_seconds: Annotated[float | None, Query(ge=0, le=86_400)] = None,
-) -> Any:
+def plan_all(door: Reader, body: ForecastBody | None = None) -> Any:
     """Forecast the runs of all active schedules under the limits that they share. Starts nothing."""
-    workers = len(live_workers(door.runtime))
-    return shown(forecast_schedules(door.runtime, seconds=days * 86_400, workers=workers, call_seconds=call_seconds))
+    body = body or ForecastBody()
+    workers, seconds = len(live_workers(door.runtime)), body.days * 86_400
+    return shown(forecast_schedules(door.runtime, seconds=seconds, workers=workers, call_seconds=body.call_seconds))
 
 
 @router.get("/v1/schedules/{name}", response_model=ScheduleDetails)
