@@ -20,6 +20,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.schedules.decisions import Decision, Situation, Verdict, overlapped
 from botticelli.schedules.schedule_policies import Overlap
 from botticelli.schedules.timetable import Timetable
+from botticelli.security.time_checks import checked_time
 from botticelli.store import Firing, FiringView, Schedule
 from botticelli.untrusted.storable import storable
 
@@ -100,6 +101,7 @@ def backfill(
 
     Excluded times stay out. Raises InvalidInput for a range that isn't past or has too many times.
     """
+    start, end = checked_time(start, "the start of the range"), checked_time(end, "the end of the range")
     with _prepared(runtime, name) as template, runtime.store.transaction() as tx:
         schedule = tx.schedules.lock(name)
         times = _past_times(schedule, start, end)

@@ -8,9 +8,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from botticelli.messages import WIRE_VERSION
 from botticelli.runtime.process import Runtime
 from botticelli.security.access_tokens import create_token
 from tests.support.servers.http_door import served
+from workers.handlers import store_request
 
 GREET = """
 [narrative]
@@ -189,7 +191,7 @@ def test_time_that_is_over_is_refused_where_it_would_do_nothing(make_runtime: An
         assert client.get("/v1/tokens").json()["items"] == []
 
 
-def test_empty_list_of_rows_or_statuses_does_not_mean_all(client: httpx2.Client) -> None:
+def test_empty_list_of_rows_or_statuses_does_not_mean_all(client: httpx2.Client, runtime: Runtime) -> None:
     named = GREET + '[carousel]\nforeach = [{ who = "Ada" }]\n'
     schedule = {"name": "s2", "crons": ["0 9 * * *"], "request": {"rows": []}}
     for text in (GREET, named):
@@ -198,7 +200,16 @@ def test_empty_list_of_rows_or_statuses_does_not_mean_all(client: httpx2.Client)
             assert answer.status_code == 422 and "has no rows" in answer.json()["detail"], answer.text
         assert client.post("/v1/schedules", json={"text": text, **schedule}).status_code == 422
     assert client.get("/v1/runs").json()["items"] == []
-    assert client.post("/v1/runs:prune", json={"before": "2026-01-01", "statuses": []}).status_code == 422
+    assert not store_request(runtime, WIRE_VERSION, "m-1", {"text": named, "rows": []})
+    (refused,) = client.get("/v1/runs").json()["items"]
+    assert refused["status"] == "failed" and "has no rows" in refused["reason"]
+    bulk = [
+        ("/v1/runs:prune", {"before": "2026-01-01", "statuses": []}),
+        ("/v1/content/posts:delete", {"ids": [], "table": True}),
+        ("/v1/state:clear", {"prefix": ""}),
+    ]
+    answers = [client.post(path, json=body) for path, body in bulk]
+    assert [answer.status_code for answer in answers] == [422] * 3, [answer.text for answer in answers]
 
 
 def test_schedule_of_a_name_that_exists_is_refused_to_its_tenant_only(client: httpx2.Client, runtime: Runtime) -> None:

@@ -60,7 +60,7 @@ class ReviewBody(Body):
 class DeleteBody(Body):
     """Which rows are deleted: some by their ids, all of a status, or the table with all its rows."""
 
-    ids: Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]], Field(max_length=10_000)] = []
+    ids: Annotated[list[Annotated[int, Field(ge=1, lt=2**63)]] | None, Field(min_length=1, max_length=10_000)] = None
     status: ReviewStatus | None = None
     table: bool = False
 
@@ -115,7 +115,7 @@ def review_content(table: TableName, row_id: RowId, door: Approver, body: Review
 @router.post("/v1/content/{table}:delete", response_model=Deleted)
 def delete_content(table: TableName, door: Admin, body: DeleteBody) -> Any:
     """Delete rows by their ids or their status, or the table with all its rows."""
-    if [bool(body.ids), body.status is not None, body.table].count(True) != 1:
+    if [body.ids is not None, body.status is not None, body.table].count(True) != 1:
         raise InvalidInput("say what is deleted", do="give one of ids, status and table")
     with _rows(door, table, drops=body.table) as rows:
         if body.table:

@@ -17,6 +17,7 @@ from botticelli.http.access.idempotency import Once
 from botticelli.http.routes.runs.list_routes import without_hidden
 from botticelli.http.routes.runs.run_views import RunView
 from botticelli.http.wire.checked_route import CheckedRoute
+from botticelli.http.wire.field_words import in_fields
 from botticelli.http.wire.problem_answers import Problem
 from botticelli.http.wire.views import STRICT, Body, shown, view_of
 from botticelli.messages import new_run_id, run_id_for
@@ -89,7 +90,11 @@ def accepted(run: Run, warnings: Any = (), notes: Any = ()) -> dict[str, Any]:
         wait_ms = refusal.get("retry_after_ms")
         headers = {} if wait_ms is None else {"Retry-After": str(-(-int(wait_ms) // 1000))}
         raise Problem(409, "Budget exhausted", str(run.reason), headers=headers, run_id=run.id, **what)
-    return {"run": without_hidden(shown(run)), "warnings": list(warnings), "notes": list(notes)}
+    return {
+        "run": without_hidden(shown(run)),
+        "warnings": [*map(in_fields, warnings)],
+        "notes": [*map(in_fields, notes)],
+    }
 
 
 @router.post("/v1/runs", status_code=202, response_model=Enqueued)
@@ -114,11 +119,10 @@ def plan_run(door: Enqueuer, body: PlanBody) -> Any:
     options = request_of(body, tenant_of(door, body.tenant), None)
     loaded, source = load_named(door.runtime, narrative=body.narrative, text=body.text, name=body.name)
     workers = len(live_workers(door.runtime))
-    return shown(
-        forecast(
-            door.runtime, loaded, source, options, services_run=True, workers=workers, call_seconds=body.call_seconds
-        )
+    expected = forecast(
+        door.runtime, loaded, source, options, services_run=True, workers=workers, call_seconds=body.call_seconds
     )
+    return {**shown(expected), "notes": [*map(in_fields, expected.notes)]}
 
 
 def tenant_of(door: Door, tenant: str | None) -> str | None:

@@ -237,6 +237,11 @@ def test_backfill_runs_past_times_one_after_the_other_and_none_twice(runtime: Ru
     assert (again.times, again.already) == ((), 3)
     with pytest.raises(InvalidInput, match="in the future"):
         backfill(runtime, "s", day, day + timedelta(days=3))
+    for edge in (datetime.min, datetime.max):
+        with pytest.raises(InvalidInput, match="between the years 1970 and 2200"):
+            backfill(runtime, "s", edge.replace(tzinfo=UTC), day)
+        with pytest.raises(InvalidInput, match="between the years 1970 and 2200"):
+            reasons(runtime, "s", at=edge.replace(tzinfo=UTC))
 
 
 def test_narrative_that_can_not_run_any_more_becomes_a_failed_run(runtime: Runtime, clock: MovedClock) -> None:
