@@ -46,7 +46,7 @@ def texts() -> dict[str, list[str]]:
     chance = random.Random(7)
     prose = "\n".join(
         re.sub(r"```.*?```|^\|.*$|`[^`\n]*`|(?<=\])\([^)]*\)", "", page.read_text(), flags=re.S | re.M)
-        for page in _files("docs/**/*.md")
+        for page in (*_files("docs/*.md"), *_files("docs/howto/*.md"), *_files("docs/decisions/*.md"))
     )
     schema = (ROOT / "narratives" / "narrative.schema.json").read_text()
     ids = [", ".join(str(chance.randrange(10**17, 10**19)) for _ in range(12)) for _ in range(SAMPLES)]

@@ -92,7 +92,7 @@ def test_direct_session_gets_its_limits_once(runtime: Runtime) -> None:
             name = shown(connection, "application_name")
             encoding = shown(connection, "client_encoding")
         engine.dispose()
-    assert settings == {"statement_timeout": "30s", "lock_timeout": "10s", "timezone": "UTC"}
+    assert settings == {"statement_timeout": "2min", "lock_timeout": "10s", "timezone": "UTC"}
     assert (silent, encoding.lower()) == ("12s", "utf8")
     assert name.startswith("botticelli ")
 

@@ -23,8 +23,6 @@ from botticelli.store.connection.database import make_engine, upgrade
 from tests.support.waiting import wait_until
 
 DATABASE_OF_NOBODY = "postgres"
-TEMPLATES = ("1", "4")
-"""Folders of template1 and template0. Their rows are frozen and nobody connects to them: no server writes into their files."""
 WAL_SEGMENT_MB = 1
 STATEMENT_SECONDS = 120.0
 
@@ -68,21 +66,9 @@ def _leave(owner: int, folder: Path, users: int) -> None:
 
 def copy_cluster(home: Path) -> None:
     """Give the data directory `home` a migrated database, as if its services had made one."""
-    shutil.copytree(made_cluster(), Paths(home).data("postgres"), copy_function=_copy)
+    shutil.copytree(made_cluster(), Paths(home).data("postgres"), copy_function=shutil.copyfile)
     for folder in (home, Paths(home).root):
         folder.chmod(0o700)
-
-
-def _copy(source: str, target: str) -> None:
-    """Copy a file without its times, or link it if nobody will write into it."""
-    file = Path(source)
-    if file.parent.name in TEMPLATES and file.parent.parent.name == "base":
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copyfile(source, target)
-    else:
-        shutil.copyfile(source, target)
 
 
 def _make(home: Path) -> Path:
