@@ -77,3 +77,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         app.state.events.close()
+        await anyio.to_thread.run_sync(app.state.events.join)

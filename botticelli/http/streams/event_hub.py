@@ -31,6 +31,7 @@ COMPARE_SECONDS = 1.0
 TOKENS_SECONDS = 15.0
 AWAY_SECONDS = 1.0
 DRAIN_SECONDS = 1.0
+JOIN_SECONDS = 10.0
 MAX_REPLAYED = 5000
 """Iterations of a run that are replayed to a stream that names no event; of a longer run it begins with the present."""
 OVERLAP = timedelta(minutes=1)
@@ -50,9 +51,8 @@ class EventHub:
         self._watchers: dict[str, Watcher] = {}
         self._marks: dict[str, str] = {}
         self._deliveries = DeliveryQueue()
-        self._awake = threading.Event()
+        self._awake, self._ended = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._is_closed = False
         self._compared_at = self._checked_at = 0.0
 
     @property
@@ -77,25 +77,34 @@ class EventHub:
                 self._new.remove(subscription)
 
     def close(self) -> None:
-        """End all streams and the thread."""
+        """End all streams, and let the thread end; `join` waits for it."""
         with self._lock:
-            self._is_closed = True
+            self._ended.set()
             subscriptions = [*self._subscriptions, *self._new]
         for subscription in subscriptions:
             subscription.end()
         self._awake.set()
 
+    def join(self, timeout_seconds: float = JOIN_SECONDS) -> bool:
+        """Wait until the thread has ended; False when it has not in time.
+
+        A process that ends before the thread may wait for ever for a lock of redis-py that the thread had.
+        """
+        if self._thread is not None:
+            self._thread.join(timeout_seconds)
+        return self._thread is None or not self._thread.is_alive()
+
     def _run(self) -> None:
-        while not self._is_closed:
+        while not self._ended.is_set():
             try:
                 self._pass()
                 self._deliveries.wait(DRAIN_SECONDS)
             except AWAY as error:
                 logger.debug("events_away error=%s", type(error).__name__)
-                time.sleep(AWAY_SECONDS)
+                self._ended.wait(AWAY_SECONDS)
             except Exception:
                 logger.exception("events_broken")
-                time.sleep(AWAY_SECONDS)
+                self._ended.wait(AWAY_SECONDS)
 
     def _pass(self) -> None:
         """Begin new streams, then read what has changed."""
@@ -105,7 +114,8 @@ class EventHub:
         if not watched and not beginners:
             self._forget(set())
             self._awake.wait()
-            self._awake.clear()
+            if not self._ended.is_set():
+                self._awake.clear()
             return
         self._forget(watched | {run for subscription in beginners for run in subscription.runs})
         if beginners:
@@ -180,7 +190,7 @@ class EventHub:
         try:
             return self._runtime.events.wait_for_any(positions, POLL_SECONDS)
         except (RedisError, OSError):
-            self._awake.wait(COMPARE_SECONDS)
+            self._ended.wait(COMPARE_SECONDS)
             return set()
 
     def _changed(self, watched: set[str]) -> set[str]:

@@ -143,3 +143,17 @@ def test_stream_that_is_too_slow_is_closed_and_keeps_nothing() -> None:
 
     slow = asyncio.run(fill())
     assert slow.is_closed and not slow._frames
+
+
+def test_thread_of_events_ends_before_the_server(runtime: Runtime) -> None:
+    run_id = started(runtime)
+
+    async def serve() -> bool:
+        hub = event_hub.EventHub(runtime)
+        subscription = Subscription([run_id], 0)
+        hub.subscribe(subscription)
+        assert await subscription.next(60)
+        hub.close()
+        return await asyncio.to_thread(hub.join, 60)
+
+    assert asyncio.run(serve())
