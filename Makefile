@@ -142,7 +142,7 @@ api-cases: $(READY)  ## generated requests to a real server, by its own OpenAPI:
 	@[ -x $(API_TOOLS)/bin/python ] || $(PYTHON) -m venv $(API_TOOLS)
 	@$(API_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(API_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --group api
-	$(BIN)/python -m tests.api_cases --cases $(CASES) --schemathesis $(CURDIR)/$(API_TOOLS)/bin/schemathesis $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.api_cases --cases $(CASES) --schemathesis "$(CURDIR)/$(API_TOOLS)/bin/schemathesis" $(if $(SEED),--seed $(SEED))
 
 streams: $(READY)  ## what 200 open streams of events cost a server
 	$(BIN)/python -m benchmarks.streams
