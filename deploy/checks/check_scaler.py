@@ -36,7 +36,7 @@ Query = Callable[[str], float | None]
 
 
 class Opening(NamedTuple):
-    """What the scaler's query gave: its answers while the budget was shut, then how late it had its number again."""
+    """Holds what the scaler's query gave: its answers while the budget was shut, then how late it had its number again."""
 
     shut_answers: int
     late_seconds: float

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx2
+
+from tests.support.waiting import wait_until
 
 SETTINGS = """
 [narratives]
@@ -90,9 +91,7 @@ def sow(client: httpx2.Client, folder: Path, environ: dict[str, str]) -> dict[st
 
 def await_servers(client: httpx2.Client) -> None:
     """Wait until Postgres and Redis answer."""
-    deadline = time.monotonic() + START_SECONDS
-    while not client.get("/readyz").is_success and time.monotonic() < deadline:
-        time.sleep(0.2)
+    wait_until(lambda: client.get("/readyz").is_success, "Postgres and Redis", START_SECONDS)
 
 
 def _posted(client: httpx2.Client, path: str, body: Any) -> Any:
@@ -104,10 +103,9 @@ def _posted(client: httpx2.Client, path: str, body: Any) -> Any:
 
 def _some(client: httpx2.Client, path: str) -> list[dict[str, Any]]:
     """Return the items of a list as soon as it has some."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+
+    def items() -> list[dict[str, Any]]:
         answer = client.get(path)
-        if answer.is_success and answer.json()["items"]:
-            return list(answer.json()["items"])
-        time.sleep(0.2)
-    raise SystemExit(f"{path}: nothing came within {START_SECONDS:.0f} s")
+        return list(answer.json()["items"]) if answer.is_success else []
+
+    return wait_until(items, f"something at {path}", START_SECONDS)

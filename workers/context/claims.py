@@ -31,6 +31,8 @@ from botticelli.telemetry.log import log
 from workers.batching.batcher import Batcher, busy_counter
 from workers.context.iteration_context import IterationContext, Retries
 
+RENEWALS_PER_LEASE = 3
+
 
 def claim(runtime: Runtime, run_id: str, number: int) -> IterationContext | None:
     """Claim an iteration and count the attempt; None when there is nothing to do."""
@@ -149,9 +151,6 @@ def _earlier(tx: Transaction, run_id: str, numbers: Sequence[int]) -> dict[int, 
 _claims: Batcher[tuple[Runtime, str], int, IterationContext | None] = Batcher(
     _claim_together, busy_counter.gather_seconds
 )
-
-
-RENEWALS_PER_LEASE = 3
 
 
 def release(runtime: Runtime, *claims: Claim) -> None:

@@ -30,14 +30,7 @@ with counted as (
     where runs.id = :run_id
     returning runs.*
 ), opened as (
-    select
-        count(*) filter (where status = 'running' or ticket is not null) as in_flight,
-        min(number) filter (where status = 'queued' and ticket is null and parked_for is null) as waiting_number,
-        (array_agg(attempt order by number)
-            filter (where status = 'queued' and ticket is null and parked_for is null))[1] as waiting_attempt,
-        count(*) filter (where status = 'queued' and parked_for is not null) as parked
-    from iterations
-    where run_id = :run_id and status in ('queued', 'running')
+    {open_iterations.sql}
 )
 select counted.*, opened.*
 from counted

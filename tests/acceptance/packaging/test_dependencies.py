@@ -29,8 +29,8 @@ import botticelli.store.connection.database
 import tasks, workers, flower.app, google.genai, kombu
 kombu.Connection("redis://localhost").transport
 for package in (botticelli.cli, workers):
-    for one in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        importlib.import_module(one.name)
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
