@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from botticelli.telemetry import masking
+from tests.support.fleet.temporary_folder import use_memory
 from tests.support.order import dealt
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ KEYS = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY
 """Keys of whoever runs the tests: a run without a model would call, and pay for, a real one."""
 for name in KEYS:
     os.environ.pop(name, None)
+
+use_memory()
 
 gc.disable()
 """Nothing that is made while tests are collected is ever garbage, and there is much of it to look through."""

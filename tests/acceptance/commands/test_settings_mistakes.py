@@ -151,17 +151,25 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
     made.close()
 
 
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a house that all mistakes share: none of them gets as far as its servers."""
+    house = House(tmp_path_factory.mktemp("house"))
+    yield house.environ
+    house.close()
+
+
 Refused = Callable[..., str]
 
 
 @pytest.fixture
-def refused(forks: Forks, house: House) -> Iterator[Refused]:
+def refused(forks: Forks, environ: dict[str, str]) -> Iterator[Refused]:
     """The one line that `celery -A botticelli worker` ends with, where the settings are these."""
     settings = forks.folder / "botticelli.toml"
 
-    def of(text: str | bytes = "", environ: dict[str, str] | None = None) -> str:
+    def of(text: str | bytes = "", variables: dict[str, str] | None = None) -> str:
         settings.write_bytes(text if isinstance(text, bytes) else text.encode())
-        done = forks.run("-A", "botticelli", "worker", environ=house.environ | (environ or {}))
+        done = forks.run("-A", "botticelli", "worker", environ=environ | (variables or {}))
         lines = done["output"].splitlines()
         assert done["code"] == 2, done
         assert len(lines) == 1, done["output"]
@@ -182,15 +190,17 @@ def test_mistake_in_the_file_ends_the_worker_with_one_line(refused: Refused, mis
 
 @pytest.mark.parametrize("mistake", VARIABLES)
 def test_mistake_in_the_environment_ends_the_worker_with_one_line(refused: Refused, mistake: str) -> None:
-    environ, says = VARIABLES[mistake]
-    assert says in refused(environ=environ)
+    variables, says = VARIABLES[mistake]
+    assert says in refused(variables=variables)
 
 
 @pytest.mark.parametrize("arguments", SUBCOMMANDS, ids=" ".join)
-def test_mistake_ends_every_subcommand_with_one_line(forks: Forks, house: House, arguments: tuple[str, ...]) -> None:
+def test_mistake_ends_every_subcommand_with_one_line(
+    forks: Forks, environ: dict[str, str], arguments: tuple[str, ...]
+) -> None:
     settings = forks.folder / "botticelli.toml"
     settings.write_text("[providrs.echo]\n")
-    done = forks.run("-A", "botticelli", *arguments, environ=house.environ)
+    done = forks.run("-A", "botticelli", *arguments, environ=environ)
     settings.unlink()
     assert (done["code"], len(done["output"].splitlines())) == (2, 1), done["output"]
     assert "did you mean providers?" in done["output"]

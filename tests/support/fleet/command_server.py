@@ -16,7 +16,7 @@ import json
 import os
 import pkgutil
 import runpy
-import select
+import selectors
 import shlex
 import shutil
 import signal
@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -141,15 +141,76 @@ def main() -> None:
         listener.listen(64)
         os.write(ready, b"1")
         os.close(ready)
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        server = _Server(listener, address, users)
         while _is_used(users):
-            if select.select([listener], [], [], LOOK_SECONDS)[0]:
-                line, _ = listener.accept()
-                if os.fork() == 0:
-                    listener.close()
-                    _attend(line, address)
-                line.close()
+            server.look(LOOK_SECONDS)
     shutil.rmtree(Path(address).parent, ignore_errors=True)
+
+
+class _Server:
+    """Forks commands, and sends the code of each when it ends; ends those whose client is gone.
+
+    A fork costs in proportion to what the server has imported, so there is one for a command, and no process beside it.
+    """
+
+    def __init__(self, listener: socket.socket, address: str, users: int) -> None:
+        self._address = address
+        self._events = selectors.EpollSelector()
+        self._open = {users, listener.fileno(), self._events.fileno()}
+        self._events.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+
+    def look(self, seconds: float) -> None:
+        """Wait for at most `seconds` for something to do, and do it; only the first, since it may close what others are of."""
+        for key, _ in self._events.select(seconds)[:1]:
+            key.data()
+
+    def _accept(self, listener: socket.socket) -> None:
+        line, _ = listener.accept()
+        self._watch(line, lambda: self._start(line))
+
+    def _start(self, line: socket.socket) -> None:
+        try:
+            request, descriptors = _receive(line)
+        except ConnectionError:
+            return self._forget(line)
+        pid = os.fork()
+        if pid == 0:
+            for number in self._open:
+                os.close(number)
+            _become(request, descriptors, self._address)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        _send(line, pid)
+        self._events.modify(line, selectors.EVENT_READ, lambda: self._hang_up(line, pid, request))
+        process = os.pidfd_open(pid)
+        self._watch(process, lambda: self._end(line, pid, process, request))
+
+    def _hang_up(self, line: socket.socket, pid: int, request: Mapping[str, Any]) -> None:
+        self._events.unregister(line)
+        os.kill(pid, request.get("hangup_signal", signal.SIGKILL))
+
+    def _end(self, line: socket.socket, pid: int, process: int, request: Mapping[str, Any]) -> None:
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        _send(line, code if request.get("raw_code") or code >= 0 else 128 - code)
+        self._events.unregister(process)
+        self._open.remove(process)
+        os.close(process)
+        self._forget(line)
+
+    def _forget(self, line: socket.socket) -> None:
+        with suppress(KeyError):
+            self._events.unregister(line)
+        self._open.remove(line.fileno())
+        line.close()
+
+    def _watch(self, end: socket.socket | int, act: Callable[[], None]) -> None:
+        self._open.add(end if isinstance(end, int) else end.fileno())
+        self._events.register(end, selectors.EVENT_READ, act)
+
+
+def _send(line: socket.socket, number: int) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):
+        line.send(f"{number}\n".encode())
 
 
 def _is_used(users: int) -> bool:
@@ -172,31 +233,13 @@ def _preload() -> None:
     gc.freeze()
 
 
-def _attend(line: socket.socket, address: str) -> NoReturn:
-    """Fork the command, send its process id, wait for it, and send its exit code; end it if the client is gone."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    request, descriptors = _receive(line)
-    pid = os.fork()
-    if pid == 0:
-        line.close()
-        _become(request, descriptors, address)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    process = os.pidfd_open(pid)
-    with suppress(BrokenPipeError, ConnectionResetError):
-        line.send(f"{pid}\n".encode())
-    if line in select.select([line, process], [], [])[0]:
-        os.kill(pid, request.get("hangup_signal", signal.SIGKILL))
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    with suppress(BrokenPipeError, ConnectionResetError):
-        line.send(f"{code if request.get('raw_code') or code >= 0 else 128 - code}\n".encode())
-    os._exit(0)
-
-
 def _receive(line: socket.socket) -> tuple[Mapping[str, Any], list[int]]:
     text, descriptors, _, _ = socket.recv_fds(line, LONGEST_REQUEST_BYTES, 3)
     while not text.endswith(b"\n"):
-        text += line.recv(LONGEST_REQUEST_BYTES)
+        more = line.recv(LONGEST_REQUEST_BYTES)
+        if not more:
+            raise ConnectionError("the client has gone")
+        text += more
     return json.loads(text), list(array.array("i", descriptors))
 
 
