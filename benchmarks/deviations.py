@@ -32,18 +32,18 @@ def _replace(owner: object, name: str, value: object) -> None:
 
 
 def _prepared_statements() -> None:
-    from botticelli.store.connection import prepared
+    from botticelli.store.schema import statements
 
-    def whole(cursor: Any, _: object, steps: Sequence[prepared.Step]) -> None:
+    def whole(cursor: Any, _: object, steps: Sequence[statements.Step]) -> None:
         cursor.execute(b";".join([cursor.mogrify(query.whole, values) for query, values in steps]))
 
-    _replace(prepared, "_run", whole)
+    _replace(statements, "_run", whole)
 
 
 def _ping_in_doubt() -> None:
-    from botticelli.store.connection import pool_check
+    from botticelli.store.connection import sessions
 
-    _replace(pool_check, "_may_be_dead", lambda _, returned_at: returned_at is not None)
+    _replace(sessions, "_may_be_dead", lambda _, returned_at: returned_at is not None)
 
 
 def _wait_window() -> None:

@@ -8,7 +8,7 @@ from botticelli.monitoring.diagnosis import Diagnosis
 from botticelli.monitoring.progress import BindingWindow, Progress
 from botticelli.monitoring.run_outputs import ActResult, IterationResult, RunResult
 from botticelli.store import Effect, FiringView, Run, RunFilter, Schedule
-from botticelli.telemetry.events import Event
+from botticelli.telemetry.log import Event
 
 __all__ = [
     "ActResult",

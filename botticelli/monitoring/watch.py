@@ -16,7 +16,7 @@ from botticelli.errors import NotFound
 from botticelli.pricing import TOKEN_FIELDS
 from botticelli.runtime.process import Runtime
 from botticelli.store import REJECTED, REPAIRING, ActRow, Effect, Iteration, Run, RunAction, Transaction
-from botticelli.telemetry.events import Event, EventLog
+from botticelli.telemetry.log import Event, EventLog
 
 __all__ = ["Event", "RunUpdate", "Watcher", "result_data", "watch"]
 STREAM_ONLY_EVENTS = ("act_started", "call_waiting", "call_failed", "answer_misfit", "worker_lost", "run_waiting")

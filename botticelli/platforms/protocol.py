@@ -100,11 +100,6 @@ class EffectIntent:
         """Return whether the intent was recorded at least `seconds` ago."""
         return self.age_seconds + time.monotonic() - self.made_at >= seconds
 
-    @property
-    def marker(self) -> str:
-        """Return a text for the platform's audit log that identifies this effect."""
-        return f"botticelli run={self.run_id} act={self.act[:80]} effect={self.key}"
-
 
 class Unknown(Enum):
     """Marks that the platform can't tell whether an effect was performed."""

@@ -1,4 +1,4 @@
-"""Reads the heartbeats of workers: which are alive, whether they report trouble, and with which settings they run.
+"""Writes and reads the heartbeats of workers: which are alive, whether they report trouble, with which settings they run.
 
 Informs people and `botticelli run`; recovery relies on leases instead.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from botticelli.drivers import ReportsReadiness
 from botticelli.errors import BotticelliError
-from botticelli.runtime.process import Runtime
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.settings.demands import demands_of, fingerprint
 
 HEARTBEAT_SECONDS = 10.0
@@ -106,3 +106,18 @@ def _parse_facts(worker: str, value: bytes | str | None) -> WorkerReport:
         return WorkerReport(worker, demands, limits, notify, dict(facts.get("ready", {})), threads and int(threads))
     except (ValueError, AttributeError, TypeError):
         return WorkerReport(worker)
+
+
+def announce(runtime: Runtime, trouble: str = "") -> None:
+    """Send the heartbeat of this worker. `trouble` is one line on what keeps it from working, without secrets."""
+    prefix, lasts_ms = runtime.settings.redis.prefix, round(HEARTBEAT_SECONDS * 1000)
+    with runtime.redis.pipeline(transaction=False) as together:
+        together.set(heartbeat_key(prefix, worker_name()), trouble, px=lasts_ms)
+        together.set(report_key(prefix, worker_name()), json.dumps(own_facts(runtime)), px=lasts_ms)
+        together.execute()
+
+
+def depart(runtime: Runtime) -> None:
+    """Remove the heartbeat of this worker."""
+    prefix = runtime.settings.redis.prefix
+    runtime.redis.delete(heartbeat_key(prefix, worker_name()), report_key(prefix, worker_name()))

@@ -6,6 +6,7 @@ Each part is created when it is first used, and again in a forked child: connect
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from botticelli.runtime.tracing.spans import Spans
     from botticelli.services import Membership
     from botticelli.store import ActiveOverrides, Store
-    from botticelli.telemetry.events import EventLog
+    from botticelli.telemetry.log import EventLog
 
 
 class Runtime:
@@ -125,7 +126,7 @@ class Runtime:
     @cached_property
     def events(self) -> EventLog:
         """The live events of runs, for watchers."""
-        from botticelli.telemetry.events import EventLog
+        from botticelli.telemetry.log import EventLog
 
         return EventLog(self.redis, self.settings.redis.prefix)
 
@@ -223,6 +224,11 @@ class Runtime:
         membership = self.services
         assert membership is not None, "only asked for when one of the two URLs is not set"
         return membership
+
+
+def worker_name(pid: int | None = None) -> str:
+    """Return `HOST:PID`, the name in the rows that this worker holds; `pid` is that of a child process."""
+    return f"{socket.gethostname()}:{os.getpid() if pid is None else pid}"
 
 
 _current: list[Runtime] = []

@@ -75,7 +75,7 @@ RECOVERY = (
     ),
     Mutant(
         "a connection that the server ended is noticed",
-        "botticelli/store/connection/pool_check.py",
+        "botticelli/store/connection/sessions.py",
         "    return bool(poll.poll(0))",
         "    return False",
         ("tests/integration/store/test_pool_check.py", "-k", "ended"),

@@ -15,7 +15,7 @@ from botticelli.carousel.admission.money_cap import check_call
 from botticelli.runtime.process import Runtime
 from botticelli.spending.account import Request, confirm_all, draw_all
 from botticelli.store import ActRow, Claim, Entry, Run, RunIntent, Settled, Transaction, record_acts, settle_draws
-from botticelli.store.connection.prepared import Step
+from botticelli.store.schema.statements import Step
 from botticelli.telemetry.failpoints import reach
 from workers.batching.batcher import Batcher, busy_counter
 

@@ -22,9 +22,8 @@ from botticelli.carousel.plan.planned_calls import Plan
 from botticelli.carousel.plan.snapshots import demands_of_run
 from botticelli.errors import NotFound
 from botticelli.narrative.model import Narrative
-from botticelli.runtime.process import Runtime
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.runtime.server_errors import SERVER_ERRORS
-from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.settings.demands import Demands
 from botticelli.store import REJECTED, REPAIRING, ActRow, Claim, ClaimKey, Item, Run, Transaction
 from botticelli.telemetry.log import log

@@ -14,8 +14,8 @@ from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import Driver, GenerateRequest, GenerateResponse, HasServer
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import BotCommandInput
+from botticelli.runtime.process import worker_name
 from botticelli.runtime.tracing.spans import Attributes, Kind, OpenSpan, SpanKey
-from botticelli.runtime.worker_heartbeat import worker_name
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, Failed, Outcome
 

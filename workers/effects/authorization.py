@@ -12,8 +12,7 @@ from typing import Any
 from botticelli.carousel.control.approvals import valid_seconds
 from botticelli.errors import PlatformError
 from botticelli.narrative.model import Act, BotCommandInput
-from botticelli.security.act_rules import rules_for
-from botticelli.security.policy import Call, Denied, Locate, NeedsApproval, judge
+from botticelli.security.policy import Call, Denied, Locate, NeedsApproval, judge, rules_for
 from botticelli.settings.demands import lowest_cap
 from botticelli.store import Intent, Transaction
 from botticelli.telemetry.log import log

@@ -8,7 +8,7 @@ from typing import Any
 from botticelli.errors import PlatformError, PlatformGone
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.platforms import ChannelLocation, Locates, Platform
-from botticelli.security.act_rules import call_of
+from botticelli.security.policy import call_of
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import ActFailed, BlockRun
 from workers.context.trace_spans import command_span

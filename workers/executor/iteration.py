@@ -16,9 +16,8 @@ from botticelli.carousel.admission.dispatch import EndedTickets
 from botticelli.carousel.control.run_control import release_all, stop_admission
 from botticelli.errors import BotticelliError, StaleLease
 from botticelli.messages import Publication
-from botticelli.runtime.process import Runtime
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.runtime.server_errors import SERVER_ERRORS
-from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger

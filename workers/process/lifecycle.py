@@ -19,10 +19,9 @@ from celery.worker import state
 from botticelli.errors import BotticelliError, DatabaseUnwritable, ServiceUnavailable
 from botticelli.notices.absent_workers import record_absence
 from botticelli.notices.deliverer import deliverer_of
-from botticelli.runtime.heartbeats import own_facts
+from botticelli.runtime.heartbeats import announce, own_facts
 from botticelli.runtime.process import current
 from botticelli.runtime.server_errors import SERVER_ERRORS
-from botticelli.runtime.worker_heartbeat import announce
 from botticelli.telemetry.masking import mask_logs
 from workers.process import remote_control, shutdown
 from workers.process.shutdown import WorkerShutdown

@@ -19,9 +19,9 @@ from celery.worker import state
 from redis.exceptions import RedisError
 
 from botticelli.notices.deliverer import deliverer_of
-from botticelli.runtime.process import Runtime
+from botticelli.runtime.heartbeats import depart
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.runtime.server_errors import SERVER_ERRORS
-from botticelli.runtime.worker_heartbeat import depart, worker_name
 from botticelli.telemetry.log import log
 from workers.context.claims import hand_back, keeper_of
 from workers.recovery.run_spans import report_last_runs

@@ -11,9 +11,8 @@ import time
 from collections.abc import Callable
 
 from botticelli.messages import QUEUE
-from botticelli.runtime.process import Runtime
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.runtime.server_errors import SERVER_ERRORS
-from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.store import Probe
 from botticelli.telemetry.log import log
 

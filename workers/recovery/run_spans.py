@@ -9,10 +9,9 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
-from botticelli.runtime.process import Runtime
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.runtime.tracing.spans import Attributes, SpanKey
-from botticelli.runtime.worker_heartbeat import worker_name
 from botticelli.store import ExpiredLease, Horizon, Run
 from botticelli.telemetry.log import log
 

@@ -11,10 +11,9 @@ from typing import TypeVar
 
 from botticelli import services
 from botticelli.errors import BotticelliError
-from botticelli.runtime.heartbeats import STALLED
-from botticelli.runtime.process import Runtime
+from botticelli.runtime.heartbeats import STALLED, announce
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.runtime.server_errors import SERVER_ERRORS
-from botticelli.runtime.worker_heartbeat import announce, worker_name
 from botticelli.store import SWEEP
 from botticelli.store.connection.sessions import LOCK_SECONDS
 from botticelli.telemetry.log import log, logger

@@ -29,9 +29,8 @@ from botticelli.runtime.limits.scopes import OverrideRows
 from botticelli.runtime.process import Runtime
 from botticelli.statuses import FinalStatus
 from botticelli.store import HALT, Open, Run
-from botticelli.telemetry.events import LAST
 from botticelli.telemetry.failpoints import reach
-from botticelli.telemetry.log import log
+from botticelli.telemetry.log import LAST, log
 
 TICKET_LEASE_SECONDS = 90
 """Lease of a ticket until a worker claims and renews it: more than the longest wait for a message that is sent again."""

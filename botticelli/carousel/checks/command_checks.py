@@ -22,8 +22,7 @@ from botticelli.platforms import (
 )
 from botticelli.platforms.database import DATABASE
 from botticelli.runtime.process import Runtime
-from botticelli.security.act_rules import call_of, rules_for
-from botticelli.security.policy import Denied, Rules, judge
+from botticelli.security.policy import Denied, Rules, call_of, judge, rules_for
 from botticelli.settings.demands import Demands
 
 

@@ -10,8 +10,7 @@ from botticelli.errors import InvalidInput
 from botticelli.platforms import Platform, Restricted, check_arguments
 from botticelli.platforms.database import DATABASE
 from botticelli.runtime.process import Runtime
-from botticelli.security.act_rules import call_of, rules_for
-from botticelli.security.policy import Denied, judge
+from botticelli.security.policy import Denied, call_of, judge, rules_for
 from botticelli.store import Effect, Run, Transaction
 
 

@@ -16,7 +16,7 @@ from botticelli.loading.app_folder import app_folder
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
 from botticelli.narrative.source.suggest import did_you_mean, shown
 from botticelli.runtime.process import Runtime
-from botticelli.security.act_rules import SENT_AS_TEXT
+from botticelli.security.policy import SENT_AS_TEXT
 from botticelli.security.request_checks import NAME_CHARACTERS
 from botticelli.store import NewRun, Run
 from botticelli.telemetry.log import logger

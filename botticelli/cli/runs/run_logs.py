@@ -14,7 +14,7 @@ from botticelli.cli.base.shared_options import COUNT, json_option, run_argument
 from botticelli.cli.runs.control_commands import resolve
 
 if TYPE_CHECKING:
-    from botticelli.telemetry.events import Event
+    from botticelli.telemetry.log import Event
 
 FOLLOW_SECONDS = 0.5
 LONG = ("output", "text")

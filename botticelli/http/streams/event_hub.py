@@ -22,8 +22,7 @@ from botticelli.http.streams.subscription import Delivery, Subscription
 from botticelli.monitoring.watch import Watcher
 from botticelli.runtime.process import Runtime
 from botticelli.store import Transaction
-from botticelli.telemetry.events import Event
-from botticelli.telemetry.log import logger
+from botticelli.telemetry.log import Event, logger
 from botticelli.telemetry.plain_values import plain
 
 POLL_SECONDS = 0.25

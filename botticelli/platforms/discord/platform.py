@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown, SettingsError
 from botticelli.platforms.discord.catalogue.catalogue import Entry, catalogue
-from botticelli.platforms.discord.commands.command_context import Job, all_shaped, answered, shaped
 from botticelli.platforms.discord.commands.effect_lookup import find
 from botticelli.platforms.discord.commands.guild_commands import perform
 from botticelli.platforms.discord.commands.message_commands import mentions_refused, refused_mentions
-from botticelli.platforms.discord.rest.api import Api, Transport
-from botticelli.platforms.discord.rest.global_limits import OPTIONS as LIMITS
-from botticelli.platforms.discord.rest.global_limits import GlobalLimits, discord_limits
+from botticelli.platforms.discord.rest.api import Api, Job, Transport, all_shaped, answered, shaped
+from botticelli.platforms.discord.rest.request_limits import OPTIONS as LIMITS
+from botticelli.platforms.discord.rest.request_limits import GlobalLimits, discord_limits
 from botticelli.platforms.discord.rest.timeouts import timeout_seconds
 from botticelli.platforms.protocol import (
     ChannelLocation,

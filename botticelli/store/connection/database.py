@@ -23,9 +23,8 @@ from botticelli.errors import (
 from botticelli.loading.app_folder import app_folder
 from botticelli.settings import shown_url
 from botticelli.settings.network import Fault, certificates_fault, file_fault
-from botticelli.store.connection.pool_check import ping_doubtful_connections
 from botticelli.store.connection.schema_roles import restore_roles
-from botticelli.store.connection.sessions import POOLED, SessionLimits, limit_sessions
+from botticelli.store.connection.sessions import POOLED, SessionLimits, limit_sessions, ping_doubtful_connections
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -11,8 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from botticelli.statuses import ActStatus
-from botticelli.store.connection.prepared import Step, fetch, prepared
-from botticelli.store.schema.statements import as_rows, columns_of, statement
+from botticelli.store.schema.statements import Step, as_rows, columns_of, fetch, prepared, statement
 from botticelli.store.schema.tables import acts
 
 REJECTED: Final = "rejected"

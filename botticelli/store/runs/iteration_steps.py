@@ -7,10 +7,9 @@ from functools import cache
 
 from sqlalchemy import Connection
 
-from botticelli.store.connection.prepared import Prepared, Step, fetch, prepared
 from botticelli.store.runs.iterations import Claim, ClaimKey, Open, RunIntent
 from botticelli.store.runs.runs import LOCK, Run
-from botticelli.store.schema.statements import as_rows, columns_of, statement
+from botticelli.store.schema.statements import Prepared, Step, as_rows, columns_of, fetch, prepared, statement
 from botticelli.store.usage.ledger import Entry
 
 _RUN = tuple(Run.__slots__)

@@ -13,8 +13,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_, update
 
 from botticelli.errors import StaleLease
 from botticelli.statuses import FinalStatus, Hold, IterationStatus, RunStatus
-from botticelli.store.connection.prepared import fetch, prepared
-from botticelli.store.schema.statements import statement
+from botticelli.store.schema.statements import fetch, prepared, statement
 from botticelli.store.schema.tables import iterations
 
 CAUSE_CHARACTERS = 200

@@ -26,9 +26,8 @@ from sqlalchemy import (
 
 from botticelli.errors import NotFound
 from botticelli.statuses import DISPATCHABLE, FINAL, UNRESOLVED, FinalStatus, Hold, OnBudgetExhausted, RunStatus
-from botticelli.store.connection.prepared import Prepared, fetch, prepared, prepared_select
 from botticelli.store.runs.run_filter import RunFilter
-from botticelli.store.schema.statements import statement
+from botticelli.store.schema.statements import Prepared, fetch, prepared, prepared_select, statement
 from botticelli.store.schema.tables import effects, runs
 
 

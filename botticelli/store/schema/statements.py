@@ -1,22 +1,33 @@
-"""Loads the statements of queries/, each named after the method that runs it, and encodes rows for them."""
+"""Loads the statements of queries/, each named after the method that runs it, encodes rows for them, and prepares them.
+
+The statements of an iteration run as prepared ones: parsed and planned once for each connection. Planning one of them
+takes Postgres longer than running it, and SQLAlchemy's own execution takes the client longer than the trip. Behind a
+pooler, where the next transaction may have another session, the same text is sent whole.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 from textwrap import indent
 from typing import Any
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import Connection, Dialect, Select, TextClause, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 
+from botticelli.store.connection.sessions import POOLED
 from botticelli.untrusted.storable import storable
 
 ODD = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 """Matches the JSON escapes that Postgres may not store: NUL, and surrogates (which are invalid only when unpaired)."""
+NAMES = "prepared"
+"""Names, in the info of a connection, the statements that its session has prepared."""
+_PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 _COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
 _INCLUDED = re.compile(r"^( *)\{(\w+)\.sql\}$", re.MULTILINE)
 
@@ -48,3 +59,87 @@ def as_rows(rows: Iterable[Mapping[str, Any]]) -> str:
 def columns_of(row: Any) -> dict[str, Any]:
     """Return the fields of a dataclass by name, without copying their values."""
     return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One statement in the three forms in which it is sent; `parameters` are in the order of `execute`."""
+
+    name: str
+    parameters: tuple[str, ...]
+    prepare: str
+    execute: str
+    whole: str
+
+    @classmethod
+    def of(cls, name: str, sql: str) -> Prepared:
+        """Build the forms of a statement whose parameters are written `:name`."""
+        bare = _COMMENT.sub("", sql)
+        parameters = tuple(dict.fromkeys(_PARAMETER.findall(bare)))
+        numbered = _PARAMETER.sub(lambda match: f"${parameters.index(match[1]) + 1}", bare)
+        places = ", ".join(["%s"] * len(parameters))
+        return cls(
+            name,
+            parameters,
+            f"prepare {name} as {numbered}",
+            f"execute {name} ({places})",
+            _PARAMETER.sub(r"%(\1)s", bare.replace("%", "%%")),
+        )
+
+
+@cache
+def prepared(name: str) -> Prepared:
+    """Load `queries/{name}.sql`."""
+    return Prepared.of(name, statement(name).text)
+
+
+def prepared_select(name: str, query: Select[Any]) -> Prepared:
+    """Compile a query whose parameters are all `bindparam`s."""
+    dialect: Dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
+    return Prepared.of(name, str(query.compile(dialect=dialect)))
+
+
+Step = tuple[Prepared, Mapping[str, Any]]
+"""A statement and the values of its parameters."""
+
+
+def fetch(
+    connection: Connection, query: Prepared, values: Mapping[str, Any], *, after: Sequence[Step] = ()
+) -> list[tuple[Any, ...]]:
+    """Run a statement in the transaction that the connection has begun, and return its rows.
+
+    The statements of `after` are sent with it, in the same trip, and run before it; their rows are dropped. Raises the
+    errors that SQLAlchemy raises.
+    """
+    try:
+        cursor: Any = connection.connection.cursor()
+        with cursor:
+            _run(cursor, connection, [*after, (query, values)])
+            return cursor.fetchall() if cursor.description else []
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _translated(connection, query, error) from error
+
+
+def _run(cursor: Any, connection: Connection, steps: Sequence[Step]) -> None:
+    """Execute statements in one trip, after preparing those that this session has not yet."""
+    if connection.info.get(POOLED):
+        cursor.execute(b";".join([cursor.mogrify(query.whole, values) for query, values in steps]))
+        return
+    names = connection.info.setdefault(NAMES, set())
+    for query, _ in steps:
+        if query.name not in names:
+            cursor.execute(query.prepare)
+            names.add(query.name)
+    arguments = [values[name] for query, values in steps for name in query.parameters]
+    cursor.execute(";".join([query.execute for query, _ in steps]), arguments)
+
+
+def _translated(connection: Connection, query: Prepared, error: Any) -> BaseException:
+    """Return the error as SQLAlchemy raises it, without parameters. A lost connection is given up."""
+    dialect = connection.dialect
+    is_lost = dialect.is_disconnect(error, connection.connection, None)
+    if is_lost:
+        connection.invalidate(error)
+    options: dict[str, Any] = {"hide_parameters": True, "connection_invalidated": is_lost, "dialect": dialect}
+    translated: BaseException = DBAPIError.instance(query.execute, None, error, dialect.loaded_dbapi.Error, **options)
+    return translated

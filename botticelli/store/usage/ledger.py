@@ -12,8 +12,7 @@ from sqlalchemy import Connection, case, func, select, update
 
 from botticelli.pricing import TOKEN_FIELDS, TokenCounts
 from botticelli.statuses import CallFailure, LedgerOutcome
-from botticelli.store.connection.prepared import Step, fetch, prepared
-from botticelli.store.schema.statements import as_rows, columns_of, statement
+from botticelli.store.schema.statements import Step, as_rows, columns_of, fetch, prepared, statement
 from botticelli.store.schema.tables import ledger
 
 SAMPLES = 200

@@ -18,8 +18,7 @@ from botticelli.monitoring.diagnosis import why
 from botticelli.platforms import CommandOutput, CommandSpec, EffectIntent
 from botticelli.platforms.discord.commands import message_commands
 from botticelli.platforms.echo import AnyPlatform
-from botticelli.runtime.process import Runtime
-from botticelli.runtime.worker_heartbeat import worker_name
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.store import ConflictingEffect, Effect, Run, Store
 from botticelli.store.runs.effects import Effects
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault

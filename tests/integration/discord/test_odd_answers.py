@@ -20,7 +20,7 @@ from botticelli.cli.main import root
 from botticelli.errors import InvalidInput, PlatformError, PlatformTransient, PlatformUnknown, SettingsError
 from botticelli.monitoring.diagnosis import why
 from botticelli.platforms.discord.platform import DiscordPlatform
-from botticelli.platforms.platform_waits import MAX_SECONDS, parse_wait_seconds, wait_seconds
+from botticelli.platforms.discord.rest.request_limits import MAX_SECONDS, parse_wait_seconds, wait_seconds
 from botticelli.runtime.process import Runtime
 from botticelli.testing.discord import GUILD, FakeDiscord, Fault, Odd
 from tests.support.commands import create, play

@@ -19,7 +19,7 @@ from botticelli.http.streams.event_hub import encoded
 from botticelli.http.streams.subscription import QUEUE_LENGTH, Subscription
 from botticelli.runtime.process import Runtime
 from botticelli.security.access_tokens import create_token, revoke_token
-from botticelli.telemetry.events import Event
+from botticelli.telemetry.log import Event
 from tests.support.servers.http_door import served
 
 GREET = """

@@ -12,9 +12,9 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from botticelli.runtime.process import Runtime
 from botticelli.store import Claim, Entry, Transaction
-from botticelli.store.connection.prepared import Prepared, fetch
 from botticelli.store.connection.sessions import POOLED
 from botticelli.store.runs.items import Items
+from botticelli.store.schema.statements import Prepared, fetch
 from tests.support.narratives import narrative_text, start
 from workers.context.claims import keeper_of
 from workers.executor.iteration import perform

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from botticelli.runtime.process import Runtime
-from botticelli.store.connection import pool_check
+from botticelli.store.connection import sessions
 from botticelli.store.connection.database import make_engine
 from tests.support.waiting import wait_until
 
@@ -48,14 +48,14 @@ def use(engine: Engine) -> int:
 
 
 def test_connection_just_used_is_not_pinged(engine: Engine, pings: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool_check, "IDLE_SECONDS", 3600.0)
+    monkeypatch.setattr(sessions, "IDLE_SECONDS", 3600.0)
     assert use(engine) == use(engine) == use(engine)
     assert pings == []
 
 
 def test_idle_connection_is_pinged_first(engine: Engine, pings: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     first = use(engine)
-    monkeypatch.setattr(pool_check, "IDLE_SECONDS", -1.0)
+    monkeypatch.setattr(sessions, "IDLE_SECONDS", -1.0)
     assert use(engine) == first
     assert len(pings) == 1
 
@@ -65,7 +65,7 @@ def test_connection_ended_by_the_server_is_replaced_before_use(
     engine: Engine, runtime: Runtime, pings: list[Any], monkeypatch: pytest.MonkeyPatch, idle_seconds: float
 ) -> None:
     """Replace a connection that its socket shows to be closed, however short it was idle."""
-    monkeypatch.setattr(pool_check, "IDLE_SECONDS", idle_seconds)
+    monkeypatch.setattr(sessions, "IDLE_SECONDS", idle_seconds)
     first = use(engine)
     gone = text("select pg_terminate_backend(:pid, 60000)").bindparams(pid=first)
     with runtime.store.transaction() as tx:

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DataError, OperationalError
 
 from botticelli.runtime.process import Runtime
-from botticelli.store.connection.prepared import Prepared, fetch
 from botticelli.store.connection.sessions import POOLED
+from botticelli.store.schema.statements import Prepared, fetch
 from tests.support.narratives import narrative_text, start
 
 NAMES = text("select name from pg_prepared_statements order by name")

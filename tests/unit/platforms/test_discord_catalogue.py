@@ -18,7 +18,7 @@ from botticelli.platforms.discord.fake.persistent import PersistentFake
 from botticelli.platforms.discord.fake.stored_messages import add
 from botticelli.platforms.discord.platform import DiscordPlatform
 from botticelli.platforms.discord.rest.api import Reply, Request
-from botticelli.platforms.discord.rest.route_limits import MemoryMeter
+from botticelli.platforms.discord.rest.request_limits import MemoryMeter
 from botticelli.platforms.echo import AnyPlatform, RehearsedDiscord
 from botticelli.platforms.protocol import PlatformContext
 from botticelli.testing.platforms import PlatformConformance

@@ -8,8 +8,7 @@ import pytest
 
 from botticelli.platforms import TEMPLATED, ChannelLocation, CommandSpec, Platforms
 from botticelli.platforms.discord.catalogue.catalogue import catalogue
-from botticelli.security.act_rules import call_of
-from botticelli.security.policy import Allowed, Call, Denied, NeedsApproval, Rules, Verdict, judge
+from botticelli.security.policy import Allowed, Call, Denied, NeedsApproval, Rules, Verdict, call_of, judge
 
 HOUSE = Rules("the house")
 

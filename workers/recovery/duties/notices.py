@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from botticelli.notices.deliverer import deliverer_of
-from botticelli.runtime.process import Runtime
-from botticelli.runtime.worker_heartbeat import worker_name
+from botticelli.runtime.process import Runtime, worker_name
 from workers.recovery.duties.duty import EACH_SWEEP
 
 PART_OF_INTERVAL = 0.9

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from botticelli.notices.budget_thresholds import record_thresholds
-from botticelli.runtime.process import Runtime
-from botticelli.runtime.worker_heartbeat import worker_name
+from botticelli.runtime.process import Runtime, worker_name
 from botticelli.settings.sections.notify import BUDGET_THRESHOLD
 from workers.recovery.duties.duty import EACH_SWEEP
 

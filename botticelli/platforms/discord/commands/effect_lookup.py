@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from botticelli.errors import PlatformError, PlatformGone, PlatformTransient, PlatformUnknown
-from botticelli.platforms.discord.commands.command_context import Job, shaped
 from botticelli.platforms.discord.commands.guild_commands import (
     CHANNELS,
     channel_answer,
@@ -16,6 +15,7 @@ from botticelli.platforms.discord.commands.guild_commands import (
     thread_answer,
 )
 from botticelli.platforms.discord.commands.message_commands import find_message
+from botticelli.platforms.discord.rest.api import Job, shaped
 from botticelli.platforms.protocol import UNKNOWN, Unknown
 
 Found = dict[str, Any] | Unknown | None
@@ -75,8 +75,7 @@ def _match(job: Job, alike: list[dict[str, Any]], action: int, **more: Any) -> F
     if not fresh:
         return None
     marks = _marks(job, action, **more)
-    assert job.announced is not None
-    marked = [candidate for candidate in fresh if job.announced.marker in marks.get(candidate["id"], "")]
+    marked = [candidate for candidate in fresh if job.marker in marks.get(candidate["id"], "")]
     if marked:
         return marked[0]
     unmarked = [candidate for candidate in fresh if candidate["id"] not in marks]

@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.errors import PlatformError
 from botticelli.platforms.discord.commands import message_commands
-from botticelli.platforms.discord.commands.command_context import Job, all_shaped, shaped
+from botticelli.platforms.discord.rest.api import Job, all_shaped, shaped
 
 KINDS = {"text": 0, "voice": 2, "category": 4, "announcement": 5, "stage": 13, "forum": 15}
 """Source: Discord's documentation, "Channel types"."""

@@ -8,15 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botticelli.errors import PlatformGone
-from botticelli.platforms.discord.commands.command_context import (
-    SKEW_SECONDS,
-    Job,
-    all_shaped,
-    made_at,
-    required,
-    shaped,
-    snowflake_at,
-)
 from botticelli.platforms.discord.commands.message_texts import (
     MOST_CHARACTERS,
     SUPPRESS_EMBEDS,
@@ -24,6 +15,15 @@ from botticelli.platforms.discord.commands.message_texts import (
     has_link,
     mentions,
     split_text,
+)
+from botticelli.platforms.discord.rest.api import (
+    SKEW_SECONDS,
+    Job,
+    all_shaped,
+    made_at,
+    required,
+    shaped,
+    snowflake_at,
 )
 
 SEND = "POST /channels/{channel_id}/messages"

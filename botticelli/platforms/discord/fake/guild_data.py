@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from botticelli.platforms.discord.commands.command_context import EPOCH_MS
+from botticelli.platforms.discord.rest.api import EPOCH_MS
 
 BOT_ID = "900000000000000001"
 KEPT_MESSAGES = 500

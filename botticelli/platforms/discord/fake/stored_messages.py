@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botticelli.platforms.discord.commands.command_context import made_at
 from botticelli.platforms.discord.commands.message_texts import MOST_CHARACTERS
 from botticelli.platforms.discord.fake.guild_data import (
     BOT_ID,
@@ -19,6 +18,7 @@ from botticelli.platforms.discord.fake.guild_data import (
     now,
 )
 from botticelli.platforms.discord.fake.request import Request
+from botticelli.platforms.discord.rest.api import made_at
 
 Answer = tuple[int, Any]
 NONCE_SECONDS = 180

@@ -1,10 +1,14 @@
-"""Sends requests to Discord over HTTP and waits where its rate limits require it. A process has one client."""
+"""Sends requests to Discord over HTTP, waits where its rate limits require it, and reads the answers within bounds.
+
+A process has one client.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -14,23 +18,32 @@ from pydantic import SecretStr
 
 from botticelli.errors import PlatformError, PlatformTransient, PlatformUnknown
 from botticelli.platforms.discord.rest.api import Reply, Request
-from botticelli.platforms.discord.rest.global_limits import GlobalLimits
-from botticelli.platforms.discord.rest.response_body import Answer, read_answer
-from botticelli.platforms.discord.rest.route_limits import Buckets
+from botticelli.platforms.discord.rest.request_limits import Buckets, GlobalLimits, parse_wait_seconds, wait_seconds
 from botticelli.platforms.discord.rest.timeouts import timeout_seconds
-from botticelli.platforms.platform_waits import parse_wait_seconds, wait_seconds
 from botticelli.platforms.protocol import PlatformContext
-from botticelli.untrusted.bounded_body import ACCEPTED, Unreadable
+from botticelli.untrusted.bounded_body import ACCEPTED, Unreadable, strict_json, unpacked
 
 BASE_URL = "https://discord.com/api/v10"
 BODY_TIMEOUTS = 4
 """An answer that is incomplete after this many read timeouts is given up."""
 FIRST_PAUSE_SECONDS = 0.05
+MAX_BYTES = 16 * 1024 * 1024
+"""Discord's largest answers (a thousand members) have about 1 MB."""
+NO_CONTENT = (204, 205)
 READ_TRIES = 3
 BACKOFF_SECONDS = 0.3
 REFUSED_SECONDS = 60.0
 """Nothing is sent for this time after a 401: Discord locks out addresses that continue with a bad token."""
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Holds an answer. `body` is JSON; None without content, and for a refusal that isn't JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
 
 
 class Client:
@@ -160,3 +173,31 @@ class Client:
             raise PlatformUnknown(f"Discord's answer to {request.method} {request.route} {error}") from None
         except httpx2.HTTPError as error:
             raise PlatformUnknown(f"the connection to Discord was lost: {type(error).__name__}") from None
+
+
+def read_answer(response: httpx2.Response, *, whole_by: float) -> Answer:
+    """Read the whole answer before `whole_by` (monotonic clock).
+
+    Raises Unreadable for a success whose body is neither a JSON object nor a list.
+    """
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    says_done = response.status_code < 300 and response.status_code not in NO_CONTENT
+    try:
+        raw = b"".join(
+            _in_time(unpacked(response.iter_raw(), headers.get("content-encoding", ""), MAX_BYTES), whole_by)
+        )
+        body = strict_json(raw) if raw else None
+    except Unreadable:
+        if says_done:
+            raise
+        return Answer(response.status_code, headers, None)
+    if says_done and not isinstance(body, dict | list):
+        raise Unreadable("is empty" if body is None else "is not a JSON object or list")
+    return Answer(response.status_code, headers, body)
+
+
+def _in_time(pieces: Iterator[bytes], whole_by: float) -> Iterator[bytes]:
+    for piece in pieces:
+        if time.monotonic() > whole_by:
+            raise Unreadable("was not complete in time")
+        yield piece

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from botticelli.carousel import Actor, cancel, pause, pause_scope
 from botticelli.messages import QUEUE, run_id_for
 from botticelli.monitoring.diagnosis import Diagnosis, why
+from botticelli.runtime.heartbeats import announce
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.worker_heartbeat import announce
 from tests.integration.carousel.executor.test_runs import SMALL
 from tests.support.narratives import narrative_text, perform_all, perform_open, start
 from workers.handlers import store_request
@@ -26,7 +26,7 @@ WRITES = (
 @pytest.fixture(autouse=True)
 def present(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that has spoken once is there until the end of the test."""
-    monkeypatch.setattr("botticelli.runtime.worker_heartbeat.HEARTBEAT_SECONDS", 3600.0)
+    monkeypatch.setattr("botticelli.runtime.heartbeats.HEARTBEAT_SECONDS", 3600.0)
 
 
 def of(runtime: Runtime, run_id: str, cause: str) -> Diagnosis:

@@ -12,9 +12,8 @@ from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.cli.base.context import Invocation
 from botticelli.cli.system.doctor_checks import CHECKS
 from botticelli.errors import InvalidInput
-from botticelli.runtime.heartbeats import fleet, heartbeat_key, report_key
+from botticelli.runtime.heartbeats import announce, depart, fleet, heartbeat_key, report_key
 from botticelli.runtime.process import Runtime
-from botticelli.runtime.worker_heartbeat import announce, depart
 from tests.support.narratives import loaded, narrative_text
 
 MakeRuntime = Callable[..., Runtime]

@@ -12,7 +12,7 @@ from botticelli.client import Client
 from botticelli.errors import ServiceUnavailable
 from botticelli.monitoring.watch import Watcher, watch
 from botticelli.runtime.process import Runtime
-from botticelli.telemetry.events import Event
+from botticelli.telemetry.log import Event
 from tests.support.fleet.ports import refusing
 from tests.support.narratives import narrative_text, perform_all, perform_open, start
 from tests.support.waiting import wait_until
@@ -122,7 +122,7 @@ def test_text_is_seen_while_it_is_written_and_not_kept(runtime: Runtime) -> None
 
 
 def test_the_stream_of_a_run_is_bounded_and_ends_with_it(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botticelli.telemetry.events.STREAM_LENGTH", 100)
+    monkeypatch.setattr("botticelli.telemetry.log.STREAM_LENGTH", 100)
     for number in range(1000):
         runtime.events.tell("r", "act_started", number=number)
     runtime.events.tell("r", "run_finished")

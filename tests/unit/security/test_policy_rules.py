@@ -12,8 +12,7 @@ from botticelli.narrative import Environment, Loaded, parse_narrative
 from botticelli.narrative.model import Act, BotCommandInput
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.settings_check import check_settings
-from botticelli.security.act_rules import SENT_AS_TEXT, rules_for
-from botticelli.security.policy import Call, Denied, judge
+from botticelli.security.policy import SENT_AS_TEXT, Call, Denied, judge, rules_for
 from botticelli.settings import load_settings
 from botticelli.settings.definitions import SecuritySettings
 from botticelli.settings.demands import Demands, demands_from_rows, stored

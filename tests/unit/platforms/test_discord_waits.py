@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from botticelli.platforms.platform_waits import MAX_SECONDS, parse_wait_seconds, wait_seconds
+from botticelli.platforms.discord.rest.request_limits import MAX_SECONDS, parse_wait_seconds, wait_seconds
 
 
 @pytest.mark.parametrize(
