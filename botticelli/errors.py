@@ -5,6 +5,7 @@ BotticelliError
 │   ├── NarrativeError          one or more Problems in a narrative file
 │   ├── SettingsError           botticelli.toml, an environment variable or a flag
 │   ├── NotFound                a run, a key, a narrative that does not exist
+│   ├── NotHere                 a valid narrative that the settings of this installation refuse to run
 │   └── WebhookRejected         a webhook whose signature, time or form is wrong
 │       └── WebhookOutdated     its time is too far away: an old copy, perhaps
 ├── ServiceUnavailable          Postgres or Redis can't be reached, or can't be used as it is
@@ -114,6 +115,10 @@ class SettingsError(InvalidInput):
 
 class NotFound(InvalidInput):
     """A run, an effect, a key or a narrative that does not exist."""
+
+
+class NotHere(InvalidInput):
+    """Says that a narrative is valid, but the settings of this installation refuse to run it."""
 
 
 class WebhookRejected(InvalidInput):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from botticelli.budget.adaptation import CAREFUL, DAY_SECONDS, MINUTE_SECONDS, PUBLISHED, LearnedRange
 from botticelli.budget.days import MONTH_SECONDS
 from botticelli.budget.interface import Metric, Scope, Window, WindowKind
-from botticelli.budget.tiers import ANY_MODEL, find_entry, find_tier
+from botticelli.budget.tiers import ANY_MODEL, FoundTier, find_entry, find_tier
 from botticelli.pricing import SET_NAMES, SetPrice
 from botticelli.settings import Limits, ModelLimits, Provider, Tier
 from botticelli.settings.sections.ramp import Ramp
@@ -46,14 +46,11 @@ NO_PRICE = SetPrice()
 class ModelBudget:
     """The scope of a model, and where its limits come from.
 
-    `account` is the scope of the spend limits that all models of the provider share. `known` is False for a model that
-    its tier doesn't name while it names others: careful figures apply then. `as_of`, `source` and `confidence` are
-    those of the figures; `has_rates` is False where there are none that could be out of date. `former_tier` is the name
-    under which the settings ask for the tier, when that is no longer its name.
+    `account` is the scope of the spend limits that all models of the provider share. `as_of`, `source` and `confidence`
+    are those of the figures; `has_rates` is False where there are none that could be out of date.
     """
 
     scope: Scope
-    known: bool = True
     set_price: SetPrice = NO_PRICE
     """The prices from the settings or the driver."""
     as_of: str | None = None
@@ -61,21 +58,12 @@ class ModelBudget:
     confidence: str | None = None
     has_rates: bool = False
     account: Scope | None = None
-    former_tier: str | None = None
     counts_cached: bool = False
     learned: LearnedRange | None = None
     """Bounds of learned limits; None when limits are not learned."""
     ramp: Ramp | None = None
-
-    @property
-    def note(self) -> str | None:
-        """A note for the user about limits that are a guess, and about a former name of a tier."""
-        name, tier = self.scope.name, self.scope.name.rpartition("@")[2]
-        notes = (
-            [f"tier {self.former_tier} of {name.partition('/')[0]} is called {tier} now"] if self.former_tier else []
-        )
-        notes += [] if self.known else [f"{name}: no limits are known for this model; its tier's defaults apply"]
-        return "; ".join(notes) or None
+    note: str | None = None
+    """A note for the user about limits that are a guess, and about a former name of the tier."""
 
 
 def model_budget(
@@ -103,20 +91,27 @@ def model_budget(
     dated = next((place for place in places if place.as_of or place.source), None)
     counting = _counting(configured, shipped)
     name = next((limits.shared for _, limits in entries if limits.shared), None) or model
+    scope = Scope(f"{provider}/{name}@{tier.name}", tuple(_windows(places, counting)), guard_ms)
     return ModelBudget(
-        Scope(f"{provider}/{name}@{tier.name}", tuple(_windows(places, counting)), guard_ms),
-        known=any(key != ANY_MODEL for key, _ in entries) or not any(place.models for place in tier.places),
+        scope,
         set_price=_set_price(places),
         as_of=dated.as_of if dated else None,
         source=dated.source if dated else None,
         confidence=dated.confidence if dated else None,
         has_rates=dated is not None and any(getattr(dated, rate) is not None for rate in RATES),
         account=_account_scope(f"{provider}@{tier.name}", tier.places, counting, guard_ms),
-        former_tier=tier.former,
         counts_cached=counting.cached_input,
         learned=_learned_range(places, configured, shipped) if learns else None,
         ramp=next((source.ramp for source in (configured, shipped) if source and source.ramp), None),
+        note=_note(scope.name, tier, [key for key, _ in entries]),
     )
+
+
+def _note(scope: str, tier: FoundTier, entries: Sequence[str]) -> str | None:
+    is_known = any(key != ANY_MODEL for key in entries) or not any(place.models for place in tier.places)
+    notes = [f"tier {tier.former} of {scope.partition('/')[0]} is called {tier.name} now"] if tier.former else []
+    notes += [] if is_known else [f"{scope}: no limits are known for this model; its tier's defaults apply"]
+    return "; ".join(notes) or None
 
 
 def named_scope(kind: str, name: str, limits: Limits, guard_ms: int = 25) -> Scope:

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from botticelli.drivers.interface.capabilities import NamesModels
+from botticelli.drivers.interface.capabilities import NamesModels, ReportsReadiness
 from botticelli.drivers.interface.protocol import Driver
-from botticelli.errors import InvalidInput, SettingsError
+from botticelli.errors import BotticelliError, InvalidInput, SettingsError
 from botticelli.loading.plug_ins import plug_ins
 from botticelli.settings import DriverOptions
 
@@ -77,6 +77,17 @@ class Drivers:
         """Return the one spelling of a model of this provider."""
         driver = self.get(provider)
         return driver.model_name(model) if isinstance(driver, NamesModels) else model.strip()
+
+    def is_ready(self, name: str) -> bool:
+        """Whether this process can call models of a driver: it is installed, and has its SDK and a key, or a server."""
+        try:
+            driver = self.get(name)
+        except BotticelliError:
+            return False
+        if not isinstance(driver, ReportsReadiness):
+            return True
+        readiness = driver.readiness()
+        return not readiness.sdk_missing and (readiness.has_key is not False or readiness.base_url is not None)
 
     def close(self) -> None:
         """Close the connections of all drivers that have `close()`. A driver used later is created anew."""

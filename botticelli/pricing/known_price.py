@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -11,15 +12,15 @@ from botticelli.pricing.price import STANDARD, Charge, ModelPrice
 from botticelli.pricing.rates import MILLION, Rates, TokenCounts
 
 
+@dataclass(eq=False)
 class KnownPrice:
-    """The price of one model, or none. Most commands need no price, so nothing is read before one is asked."""
+    """The price of one model, or none. Most commands need no price, so `find` is not called before one is asked."""
 
-    def __init__(self, find: Callable[[], ModelPrice | None]) -> None:
-        self._find = find
+    find: Callable[[], ModelPrice | None]
 
     @cached_property
     def price(self) -> ModelPrice | None:
-        return self._find()
+        return self.find()
 
     def charge(self, usage: TokenCounts, moment: datetime, service: str = STANDARD) -> Charge | None:
         """Return the cost of a call made at `moment`; None when the price is unknown, which is not 0."""

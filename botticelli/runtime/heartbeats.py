@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botticelli.drivers import ReportsReadiness
-from botticelli.errors import BotticelliError
 from botticelli.runtime.process import Runtime, worker_name
 from botticelli.settings.demands import demands_of, fingerprint
 
@@ -73,21 +71,9 @@ def own_facts(runtime: Runtime) -> dict[str, Any]:
             "demands": fingerprint(demands_of(settings)),
             "limits": fingerprint({**limits, "tier": settings.default_tier}, settings.budget),
             "notify": fingerprint(*settings.notify),
-            "ready": {name: is_ready(runtime, name) for name in runtime.drivers.names()},
+            "ready": {name: runtime.drivers.is_ready(name) for name in runtime.drivers.names()},
         }
     return runtime.facts
-
-
-def is_ready(runtime: Runtime, driver: str) -> bool:
-    """Whether this process can call models of the driver named `driver`."""
-    try:
-        instance = runtime.drivers.get(driver)
-    except BotticelliError:
-        return False
-    if not isinstance(instance, ReportsReadiness):
-        return True
-    readiness = instance.readiness()
-    return not readiness.sdk_missing and (readiness.has_key is not False or readiness.base_url is not None)
 
 
 def fleet(runtime: Runtime) -> list[WorkerReport]:

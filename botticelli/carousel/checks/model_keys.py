@@ -7,41 +7,46 @@ from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
-from botticelli.carousel.checks.run_checks import NotHere
 from botticelli.carousel.plan.planned_calls import Call, Plan
 from botticelli.drivers import ReportsReadiness
-from botticelli.narrative.model import Narrative
-from botticelli.runtime.heartbeats import WorkerReport, fleet, is_ready
+from botticelli.errors import NotHere
+from botticelli.runtime.heartbeats import WorkerReport, fleet
 from botticelli.runtime.process import Runtime
 
 
-def default_model_notes(runtime: Runtime, narrative: Narrative) -> list[str]:
-    """Say which model answers for acts that name none and why; empty if every act names one, or the settings do."""
-    chosen = narrative.run_options.model if narrative.run_options else None
-    is_used = not chosen and any(act.calls_model and not (act.model or narrative.model) for act in narrative.acts)
-    note = runtime.default_model.note
-    return [note] if is_used and note else []
-
-
 def key_notes(runtime: Runtime, plan: Plan, *, worker_here: bool) -> list[str]:
-    """Warn of each provider that can't be called from here, with the workers that can.
+    """Warn of each provider of a plan that can't be called from here, with the workers that can.
 
     Raises NotHere if the worker would be on this machine, which can't call it either. A fallback model of the act that can
     be called is enough.
     """
-    lacking = [call for call in plan.values() if not is_ready(runtime, call.model.provider)]
-    if not lacking:
-        return []
+    lacking = [call for call in plan.values() if not runtime.drivers.is_ready(call.model.provider)]
     workers = _fleet(runtime)
     is_here = _is_here(workers, worker_here=worker_here)
     for call in lacking:
-        if is_here and not any(is_ready(runtime, name) or _have(workers, name) for name in _providers(call)):
+        if is_here and not any(runtime.drivers.is_ready(name) or _have(workers, name) for name in _providers(call)):
             provider = call.model.provider
             raise NotHere(
                 f"{provider}: {_lack(runtime, provider)} here, and no worker has it", do=_do(runtime, provider)
             )
     names = dict.fromkeys(call.model.provider for call in lacking)
     return [f"{name}: {_lack(runtime, name)} here; {_elsewhere(workers, name)}" for name in names]
+
+
+def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
+    """Return a warning for each provider that can't be called from here. Workers elsewhere may have what is missing."""
+    calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
+    notes = []
+    for name in dict.fromkeys(call.model.provider for call in calls):
+        driver = runtime.drivers.get(name)
+        if not isinstance(driver, ReportsReadiness):
+            continue
+        readiness = driver.readiness()
+        if readiness.sdk_missing:
+            notes.append(f"{name}: its SDK is not installed here; workers need it: {readiness.sdk_missing}")
+        elif readiness.has_key is False and readiness.base_url is None:
+            notes.append(f"{name}: {' or '.join(readiness.key_names)} is not set here; workers need it")
+    return notes
 
 
 def _fleet(runtime: Runtime) -> list[WorkerReport]:

@@ -1,11 +1,19 @@
-"""Checks models, limits and variables of a narrative before a run exists. Stores nothing."""
+"""Lists the checks that a run passes before it exists. Each says which runs it concerns; no other run enters it.
+
+Stores nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from botticelli.budget import Refusal, Share
-from botticelli.carousel.plan.estimates import Estimates
+from botticelli.carousel.checks.command_checks import check_commands, with_rehearsed
+from botticelli.carousel.checks.media_and_tables import check_media, table_notes
+from botticelli.carousel.checks.parameter_checks import check_parameters
+from botticelli.carousel.checks.variable_checks import check_variables
+from botticelli.carousel.plan.estimates import Estimates, learned_estimates
 from botticelli.carousel.plan.planned_calls import (
     Plan,
     carousel_of,
@@ -14,17 +22,135 @@ from botticelli.carousel.plan.planned_calls import (
     shares,
     without_prices,
 )
-from botticelli.drivers import ReportsReadiness, UnclaimedModel
-from botticelli.errors import InvalidInput
-from botticelli.narrative import missing_variables, references
-from botticelli.narrative.model import Narrative
-from botticelli.narrative.source.suggest import nearest
+from botticelli.drivers import UnclaimedModel
+from botticelli.errors import NotHere
+from botticelli.narrative import references
+from botticelli.narrative.call_parameters import PARAMETERS
+from botticelli.narrative.model import MEDIA_KINDS, Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands
 
 
-class NotHere(InvalidInput):
-    """Says that a narrative is valid, but the settings of this installation refuse to run it."""
+@dataclass
+class Candidate:
+    """A run that is checked: its narrative, which checks complete, and the options that they judge.
+
+    `brought` are the tokens that rows and tables bring into the prompt of each act, None where they can't be known before.
+    `worker_here`: the caller starts a worker on this machine if none is alive.
+    """
+
+    runtime: Runtime
+    narrative: Narrative
+    source: str
+    variables: Mapping[str, str]
+    demands: tuple[Demands, ...] = ()
+    rehearse: bool = False
+    worker_here: bool = False
+    brought: dict[int, int | None] = field(default_factory=dict)
+    estimates: Estimates = field(default_factory=dict)
+    plan: Plan = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """One line each."""
+
+    def has_inputs(self, *types: str) -> bool:
+        """Return whether an act has an input of one of these types."""
+        return any(input_.type in types for act in self.narrative.acts for input_ in act.inputs)
+
+
+def run_checks(run: Candidate) -> None:
+    """Check a run by all CHECKS that concern it, in order. Raises NarrativeError or InvalidInput for the first fault."""
+    for concerns, check in CHECKS:
+        if concerns is None or concerns(run):
+            check(run)
+
+
+def _check_commands(run: Candidate) -> None:
+    run.warnings += check_commands(run.runtime, run.narrative, run.source, rehearse=run.rehearse, demands=run.demands)
+
+
+def _measure_tables(run: Candidate) -> None:
+    from botticelli.carousel.plan.table_sizes import add_tables, table_sizes
+
+    run.brought = add_tables(run.brought, table_sizes(run.runtime, run.narrative))
+
+
+def _write_schemas(run: Candidate) -> None:
+    from botticelli.carousel.checks.table_schemas import with_table_schemas
+
+    with run.runtime.store.transaction() as tx:
+        run.narrative = with_table_schemas(tx, run.narrative, run.source)
+
+
+def _estimate(run: Candidate) -> None:
+    with run.runtime.store.transaction() as tx:
+        run.estimates = learned_estimates(run.runtime, tx, run.narrative, run.brought)
+
+
+def _look_for_tables(run: Candidate) -> None:
+    with run.runtime.store.transaction() as tx:
+        run.warnings += table_notes(run.runtime, tx, run.narrative, run.source)
+
+
+def _plan(run: Candidate) -> None:
+    run.plan = checked_plan(run.runtime, run.narrative, run.source, run.estimates, run.demands)
+
+
+def _check_parameters(run: Candidate) -> None:
+    run.warnings += check_parameters(run.runtime, run.plan, run.narrative, run.source)
+
+
+def _warn_of_limits(run: Candidate) -> None:
+    run.warnings += limit_notes(run.plan)
+
+
+def _look_for_keys(run: Candidate) -> None:
+    from botticelli.carousel.checks.model_keys import key_notes
+
+    run.warnings += key_notes(run.runtime, run.plan, worker_here=run.worker_here)
+
+
+def _rehearse(run: Candidate) -> None:
+    run.narrative = with_rehearsed(run.runtime, run.narrative)
+
+
+def _names_tables(run: Candidate) -> bool:
+    acts = run.narrative.acts
+    templates = [run.narrative.template, *(act.scope.content.template for act in acts if act.scope)]
+    return run.has_inputs("table") or any(templates) or any(act.gate.unique for act in acts if act.gate)
+
+
+def _sets_parameters(run: Candidate) -> bool:
+    options = run.narrative.run_options
+    levels = (run.narrative, *run.narrative.acts, *([options] if options else []))
+    return any(getattr(level, name, None) is not None for level in levels for name in PARAMETERS)
+
+
+def _lacks_keys(run: Candidate) -> bool:
+    return not all(run.runtime.drivers.is_ready(call.model.provider) for call in run.plan.values())
+
+
+def _has_variables(run: Candidate) -> bool:
+    return bool(run.variables) or any(reference.kind == "var" for reference in references(run.narrative))
+
+
+CHECKS: tuple[tuple[Callable[[Candidate], bool] | None, Callable[[Candidate], None]], ...] = (
+    (lambda run: run.has_inputs("bot_command") or bool(run.demands), _check_commands),
+    (lambda run: run.has_inputs("table"), _measure_tables),
+    (lambda run: any(act.schema_table is not None for act in run.narrative.acts), _write_schemas),
+    (None, _estimate),
+    (_names_tables, _look_for_tables),
+    (None, _plan),
+    (
+        lambda run: run.has_inputs(*MEDIA_KINDS),
+        lambda run: check_media(run.runtime, run.plan, run.narrative, run.source),
+    ),
+    (_sets_parameters, _check_parameters),
+    (None, _warn_of_limits),
+    (_lacks_keys, _look_for_keys),
+    (_has_variables, lambda run: check_variables(run.narrative, run.variables)),
+    (lambda run: run.has_inputs("bot_command"), _rehearse),
+)
+"""Each check, with the runs that it concerns; None: every run."""
 
 
 def checked_plan(
@@ -81,22 +207,6 @@ def limit_notes(plan: Plan) -> list[str]:
     return [note for note in dict.fromkeys(call.limits_note for call in plan.values()) if note is not None]
 
 
-def readiness_notes(runtime: Runtime, plan: Plan) -> list[str]:
-    """Return a warning for each provider that can't be called from here. Workers elsewhere may have what is missing."""
-    calls = [option for call in plan.values() for option in (call, *call.fallbacks)]
-    notes = []
-    for name in dict.fromkeys(call.model.provider for call in calls):
-        driver = runtime.drivers.get(name)
-        if not isinstance(driver, ReportsReadiness):
-            continue
-        readiness = driver.readiness()
-        if readiness.sdk_missing:
-            notes.append(f"{name}: its SDK is not installed here; workers need it: {readiness.sdk_missing}")
-        elif readiness.has_key is False and readiness.base_url is None:
-            notes.append(f"{name}: {' or '.join(readiness.key_names)} is not set here; workers need it")
-    return notes
-
-
 def _never_fits(requested: Iterable[Share]) -> Refusal | None:
     for share in requested:
         for window in share.scope.windows:
@@ -104,32 +214,3 @@ def _never_fits(requested: Iterable[Share]) -> Refusal | None:
             if amount > window.limit:
                 return Refusal(share.scope.name, window.name, window.limit, 0, amount, None)
     return None
-
-
-def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:
-    """Raise InvalidInput for a variable without a value, and for a value without a variable."""
-    missing = missing_variables(narrative, given)
-    if missing:
-        named = ", ".join(f"{{var.{name}}}" for name in missing)
-        do = " ".join(f"--var {name}=VALUE" for name in missing)
-        guess = _meant_variable(narrative, missing)
-        raise InvalidInput(
-            f"no value for {named}", do=f"{guess}give {'one' if len(missing) == 1 else 'them'} with {do}"
-        )
-    inner = (act.scope.variables for act in narrative.acts if act.scope)
-    known = {
-        *narrative.variables,
-        *(name for names in inner for name in names),
-        *(reference.name for reference in references(narrative) if reference.kind == "var"),
-    }
-    unused = sorted(given.keys() - known)
-    if unused:
-        offer = ", ".join(sorted(known)) or "none"
-        raise InvalidInput(f"the narrative has no variable {unused[0]!r}", do=f"its variables: {offer}")
-
-
-def _meant_variable(narrative: Narrative, missing: Sequence[str]) -> str:
-    """Return the beginning of a hint with the variable that is closest to the first missing name."""
-    names = sorted(narrative.variables)
-    near = ((name, nearest(name, names)) for name in missing)
-    return next((f"did you mean {{var.{guess}}} by {{var.{name}}}? Else " for name, guess in near if guess), "")

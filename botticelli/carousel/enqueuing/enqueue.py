@@ -7,19 +7,14 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
 
 from botticelli.carousel.admission.dispatch import advance, publish
-from botticelli.carousel.checks.command_checks import check_commands, with_rehearsed
-from botticelli.carousel.checks.media_and_tables import check_media, media_in, table_notes
-from botticelli.carousel.checks.model_keys import default_model_notes, key_notes
-from botticelli.carousel.checks.parameter_checks import check_parameters
-from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes
+from botticelli.carousel.checks.media_and_tables import media_in
+from botticelli.carousel.checks.run_checks import Candidate, run_checks
 from botticelli.carousel.checks.run_options import with_options
-from botticelli.carousel.checks.table_schemas import with_table_schemas
 from botticelli.carousel.enqueuing.row_copy import RowCopy, begin_copy, no_new_row
-from botticelli.carousel.enqueuing.row_options import RowOptions, RunRows, rows_of, tokens_brought, without_rows
-from botticelli.carousel.plan.estimates import learned_estimates, to_json
+from botticelli.carousel.enqueuing.row_options import RowOptions, RunRows, rows_of, tokens_of_rows, without_rows
+from botticelli.carousel.plan.estimates import to_json
 from botticelli.carousel.plan.planned_calls import (
     Plan,
     carousel_of,
@@ -29,12 +24,12 @@ from botticelli.carousel.plan.planned_calls import (
     with_models,
     with_multipliers,
 )
-from botticelli.carousel.plan.table_sizes import table_sizes
+from botticelli.carousel.plan.snapshots import keep_plan
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
-from botticelli.narrative import Loaded, literal_guilds
+from botticelli.narrative import Loaded, literal_guilds, references
 from botticelli.narrative.execution import NO_CAP, Multipliers, RunOptions
-from botticelli.narrative.model import Narrative
+from botticelli.narrative.model import ROW_KINDS, Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.security.request_checks import check_options
 from botticelli.settings.demands import Demands, demands_of, lowest_cap, stored
@@ -92,6 +87,7 @@ class Prepared:
     """A run that passed every check and is not stored yet. `warnings` and `notes` are one line each."""
 
     new: NewRun
+    plan: Plan
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     rows: RunRows | None = None
@@ -102,6 +98,7 @@ class Prepared:
             self.rows.chosen.close()
 
 
+NO_OPTIONS = EnqueueRequest()
 NONE_OPEN = Open(0, None, None)
 """The open iterations of a run that was just created."""
 
@@ -134,6 +131,9 @@ def begin(
         enqueued = _store(runtime, loaded, prepared)
         is_copying = enqueued.row_copy is not None
         return enqueued
+    except BaseException:
+        runtime.plans.pop(prepared.new.id, None)  # another narrative may get this id
+        raise
     finally:
         if not is_copying:
             prepared.close()
@@ -150,6 +150,8 @@ def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
                 do="use another idempotency_key",
             )
         if created:
+            keep_plan(runtime, new.id, prepared.plan)
+        if created and loaded.media:
             tx.media.attach(new.id, media_in(loaded))
         row_copy = begin_copy(runtime, tx, run, rows) if rows is not None else None
         if row_copy is not None:
@@ -171,10 +173,15 @@ def prepare(
     after_rows: Callable[[], None] = lambda: None,
 ) -> Prepared:
     """Check everything that is possible before a run exists. Raises what `enqueue` raises; stores nothing."""
-    check_options({name: getattr(options, name) for name in CHECKED})
-    narrative = with_options(runtime, with_multipliers(loaded.narrative, options.multipliers), options.run_options)
-    known = partial(rows_of, variables=options.variables, demands=options.demands)
-    rows = known(runtime, loaded, narrative, options.rows)
+    given = [name for name in CHECKED if _is_given(getattr(options, name), getattr(NO_OPTIONS, name))]
+    if given:
+        check_options({name: getattr(options, name) for name in given})
+    narrative = with_multipliers(loaded.narrative, options.multipliers)
+    if options.run_options != NO_OPTIONS.run_options:
+        narrative = with_options(runtime, narrative, options.run_options)
+    rows = None
+    if options.rows != NO_OPTIONS.rows or _goes_through_rows(narrative):
+        rows = rows_of(runtime, loaded, narrative, options.rows, variables=options.variables, demands=options.demands)
     try:
         after_rows()
         return _checked(runtime, loaded, narrative, source, options, rows=rows)
@@ -193,23 +200,40 @@ def _checked(
     *,
     rows: RunRows | None,
 ) -> Prepared:
-    warnings = [*map(str, loaded.warnings), *_of_commands(runtime, narrative, source, options)]
-    brought = tokens_brought(runtime, table_sizes(runtime, narrative), rows)
-    with runtime.store.transaction() as tx:
-        narrative = with_table_schemas(tx, narrative, source)
-        estimates = learned_estimates(runtime, tx, narrative, brought)
-        warnings += table_notes(runtime, tx, narrative, source)
-    plan = checked_plan(runtime, narrative, source, estimates, options.demands)
-    check_media(runtime, plan, narrative, source)
-    warnings += check_parameters(runtime, plan, narrative, source)
-    warnings += [*limit_notes(plan), *key_notes(runtime, plan, worker_here=options.worker_here)]
-    check_variables(narrative, options.variables)
-    new = new_run(runtime, with_rehearsed(runtime, narrative), plan, source, options, rows=rows)
-    return Prepared(new, tuple(warnings), tuple(default_model_notes(runtime, narrative)), rows)
+    run = Candidate(
+        runtime,
+        narrative,
+        source,
+        options.variables,
+        options.demands,
+        options.rehearse,
+        options.worker_here,
+        brought=tokens_of_rows(runtime, rows) if rows else {},
+        warnings=[*map(str, loaded.warnings)],
+    )
+    run_checks(run)
+    new = new_run(runtime, run.narrative, run.plan, source, options, rows=rows)
+    return Prepared(new, run.plan, tuple(run.warnings), tuple(_default_model_notes(runtime, run.narrative)), rows)
 
 
-def _of_commands(runtime: Runtime, narrative: Narrative, source: str, options: EnqueueRequest) -> list[str]:
-    return check_commands(runtime, narrative, source, rehearse=options.rehearse, demands=options.demands)
+def _is_given(value: object, default: object) -> bool:
+    return (type(value), value) != (type(default), default)
+
+
+def _goes_through_rows(narrative: Narrative) -> bool:
+    """Return whether the narrative names rows, or has to be given some."""
+    carousel = narrative.carousel
+    if carousel is not None and (carousel.foreach or carousel.key or carousel.batch_rows):
+        return True
+    return any(reference.kind in ROW_KINDS for reference in references(narrative))
+
+
+def _default_model_notes(runtime: Runtime, narrative: Narrative) -> list[str]:
+    """Say which model answers for acts that name none and why; empty if every act names one, or the settings do."""
+    chosen = narrative.run_options.model if narrative.run_options else None
+    is_used = not chosen and any(act.calls_model and not (act.model or narrative.model) for act in narrative.acts)
+    note = runtime.default_model.note
+    return [note] if is_used and note else []
 
 
 def _require_few(runtime: Runtime, iterations: int, demands: tuple[Demands, ...]) -> None:
@@ -241,7 +265,7 @@ def new_run(
 ) -> NewRun:
     """Build the row of a run from a checked narrative, the options of the caller and the rows."""
     carousel, iterations = carousel_of(narrative), _iterations(narrative, options, rows)
-    snapshot = without_rows(with_models(narrative, plan)).snapshot()
+    snapshot = (without_rows(with_models(narrative, plan)) if rows else with_models(narrative, plan)).snapshot()
     _require_few(runtime, iterations, options.demands)
     rest = [*([True] if options.rehearse else []), *([rows.chosen.digest] if rows else [])]
     request = json.dumps([snapshot, dict(options.variables), iterations, *rest], sort_keys=True)

@@ -9,8 +9,10 @@ from botticelli.carousel.actor import Actor
 from botticelli.carousel.admission.dispatch import advance, publish
 from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media
+from botticelli.carousel.checks.model_keys import readiness_notes
 from botticelli.carousel.checks.parameter_checks import check_parameters
-from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
+from botticelli.carousel.checks.run_checks import checked_plan, limit_notes
+from botticelli.carousel.checks.variable_checks import check_variables
 from botticelli.carousel.enqueuing.act_changes import changed
 from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueRequest, new_run
 from botticelli.carousel.plan.estimates import learned_estimates

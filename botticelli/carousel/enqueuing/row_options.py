@@ -11,7 +11,6 @@ from botticelli.carousel.checks.row_checks import RowJudge, require_no_rows
 from botticelli.carousel.enqueuing.row_sources import named_rows
 from botticelli.carousel.plan.estimates import first_estimates
 from botticelli.carousel.plan.planned_calls import carousel_of, plan_iteration, without_prices
-from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.errors import InvalidInput
 from botticelli.narrative import Loaded
 from botticelli.narrative.model import Narrative
@@ -146,18 +145,9 @@ def _check_key(key: Sequence[str], source: RowSource) -> None:
             raise InvalidInput(f"has no column {shown(column)}, which is its key", where=source.name, do=do)
 
 
-def tokens_brought(runtime: Runtime, tables: TableSizes, rows: RunRows | None) -> dict[int, int | None]:
-    """Return the tokens that tables and rows bring into the prompt of each act; None where they can't be known before."""
-    brought = dict(tables)
-    for position, tokens in tokens_of_rows(runtime, rows).items():
-        known = brought.get(position, 0)
-        brought[position] = None if known is None else known + tokens
-    return brought
-
-
-def tokens_of_rows(runtime: Runtime, rows: RunRows | None) -> dict[int, int]:
+def tokens_of_rows(runtime: Runtime, rows: RunRows | None) -> dict[int, int | None]:
     """Return the tokens that the rows of an iteration bring into the prompt of each act: a quantile of real rows."""
-    return rows.judge.brought(runtime.settings.budget.estimate_quantile) if rows else {}
+    return {**rows.judge.brought(runtime.settings.budget.estimate_quantile)} if rows else {}
 
 
 def without_rows(narrative: Narrative) -> Narrative:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from botticelli.budget import Amounts, PastCharge, Scope, ScopeUsage
 from botticelli.carousel.checks.table_schemas import with_table_schemas
-from botticelli.carousel.enqueuing.row_options import RunRows, tokens_brought, tokens_of_rows
+from botticelli.carousel.enqueuing.row_options import RunRows, tokens_of_rows
 from botticelli.carousel.plan.estimates import (
     Estimates,
     first_estimates,
@@ -24,7 +24,7 @@ from botticelli.carousel.plan.estimates import (
 )
 from botticelli.carousel.plan.planned_calls import Call, plan_iteration, scopes_in
 from botticelli.carousel.plan.snapshots import estimates_of, narrative_of
-from botticelli.carousel.plan.table_sizes import TableSizes, table_sizes
+from botticelli.carousel.plan.table_sizes import TableSizes, add_tables, table_sizes
 from botticelli.errors import BotticelliError
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
@@ -86,7 +86,7 @@ def with_schemas(runtime: Runtime, narrative: Narrative, source: str, *, service
 
 def _live(runtime: Runtime, narrative: Narrative, rows: RunRows | None) -> Knowledge:
     tables = table_sizes(runtime, narrative)
-    brought = tokens_brought(runtime, tables, rows)
+    brought = add_tables(tokens_of_rows(runtime, rows), tables)
     with runtime.store.transaction() as tx:
         estimates = learned_estimates(runtime, tx, narrative, brought)
         plan = plan_iteration(runtime, narrative, estimates)

@@ -16,9 +16,11 @@ from typing import Any, Literal
 
 from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media
+from botticelli.carousel.checks.model_keys import readiness_notes
 from botticelli.carousel.checks.parameter_checks import check_parameters
-from botticelli.carousel.checks.run_checks import check_variables, checked_plan, limit_notes, readiness_notes
+from botticelli.carousel.checks.run_checks import checked_plan, limit_notes
 from botticelli.carousel.checks.run_options import with_options
+from botticelli.carousel.checks.variable_checks import check_variables
 from botticelli.carousel.enqueuing.enqueue import EnqueueRequest, new_run
 from botticelli.carousel.enqueuing.row_options import RunRows, measured_rows
 from botticelli.carousel.forecast.act_forecasts import (

@@ -172,6 +172,7 @@ def plan_iteration(
     run_options = narrative.run_options or RunOptions()
     names = {"narrative": narrative.name, "guilds": literal_guilds(narrative), "tenant": run_options.tenant}
     own = runtime.scopes.custom(**names, enqueued=[demand.budgets for demand in demands])  # type: ignore[arg-type]
+    has_gates = any(act.gate is not None for act in narrative.acts)
     plan: Plan = {}
     for position, estimate in (first_estimates(narrative) | estimates).items():
         act = narrative.acts[position]
@@ -185,7 +186,7 @@ def plan_iteration(
             account = (budget.account,) if budget.account else ()
             scopes = (*own, *account, _multiplied(runtime, narrative, budget.scope))
             call = Call(model, scopes, turns(act), estimate, runtime.price(model, tier), service=service)
-            attempts = answers_per_turn(narrative.acts, position)
+            attempts = answers_per_turn(narrative.acts, position) if has_gates else 1
             call = replace(call, limits_note=budget.note, counts_cached=budget.counts_cached)
             calls.append(replace(call, attempts=attempts, may_repair=act.is_typed))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
@@ -273,4 +274,5 @@ def _turns(call: Call) -> Amounts:
 def _multiplied(runtime: PlanParts, narrative: Narrative, scope: Scope) -> Scope:
     """Return the scope of a model with the multipliers of the most specific place that sets them."""
     general = Multipliers.model_validate(runtime.settings.budget.model_dump(include=set(Multipliers.model_fields)))
-    return multiplied(scope, multipliers_of(narrative).over(general).model_dump())
+    factors = multipliers_of(narrative).over(general)
+    return scope if factors == Multipliers() else multiplied(scope, factors.model_dump())

@@ -57,12 +57,17 @@ def plan_of(runtime: PlanParts, tx: PlanRows, run_id: str) -> Plan:
     """Return the plan of the run's iterations, which is computed once per process."""
     plan: Plan | None = runtime.plans.get(run_id)
     if plan is None:
-        while len(runtime.plans) >= CACHE_SIZE:
-            runtime.plans.pop(next(iter(runtime.plans)), None)
         snapshot = _read(tx, run_id)
         plan = plan_iteration(runtime, snapshot.narrative, snapshot.estimates, snapshot.demands)
-        runtime.plans[run_id] = plan
+        keep_plan(runtime, run_id, plan)
     return plan
+
+
+def keep_plan(runtime: PlanParts, run_id: str, plan: Plan) -> None:
+    """Keep the plan of a run for `plan_of`; forget the oldest plans."""
+    while len(runtime.plans) >= CACHE_SIZE:
+        runtime.plans.pop(next(iter(runtime.plans)), None)
+    runtime.plans[run_id] = plan
 
 
 def demands_of_run(tx: PlanRows, run_id: str) -> tuple[Demands, ...]:

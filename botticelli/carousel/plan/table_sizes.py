@@ -29,6 +29,15 @@ def table_sizes(runtime: Runtime, narrative: Narrative) -> dict[int, int | None]
     return {position: _tokens(runtime, tables) for position, tables in acts.items() if tables}
 
 
+def add_tables(brought: TableSizes, tables: TableSizes) -> dict[int, int | None]:
+    """Return the tokens that tables bring together with those of `brought`; None where either is unknown."""
+    both = dict(brought)
+    for position, tokens in tables.items():
+        known = both.get(position, 0)
+        both[position] = None if known is None or tokens is None else known + tokens
+    return both
+
+
 def _tables(act: Act) -> list[TableInput]:
     return [input_ for input_ in act.inputs if isinstance(input_, TableInput)]
 

@@ -13,7 +13,7 @@ from botticelli.cli.base.error_lines import problems_of
 from botticelli.cli.base.formatting import safe
 from botticelli.cli.runs.narrative_lookup import narrative_file
 from botticelli.cli.runs.run_command import local_files
-from botticelli.errors import BotticelliError, NotFound
+from botticelli.errors import BotticelliError, NotFound, NotHere
 
 if TYPE_CHECKING:
     from botticelli.cli.runs.run_command import LocalFiles
@@ -40,7 +40,7 @@ def report(invocation: Invocation, text: str, name: str | None = None, *, rehear
     from botticelli.carousel.checks.command_checks import check_commands
     from botticelli.carousel.checks.media_and_tables import check_media
     from botticelli.carousel.checks.parameter_checks import check_parameters
-    from botticelli.carousel.checks.run_checks import NotHere, checked_plan
+    from botticelli.carousel.checks.run_checks import checked_plan
     from botticelli.narrative import load_all, load_narrative
 
     given = _with_placeholders(invocation)

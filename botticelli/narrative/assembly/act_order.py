@@ -16,14 +16,12 @@ Waits = list[frozenset[int]]
 """Places of the acts that an act waits for, one set for each place in the order of a narrative."""
 
 
-def arrange(draft: NarrativeDraft, problems: Problems) -> Waits | None:
-    """Reorder a draft so that each act stands behind its needs; None when no act has any.
+def arrange(draft: NarrativeDraft, problems: Problems) -> Waits:
+    """Reorder a draft, some acts of which have needs, so that each act stands behind its needs.
 
     An act without `needs` waits for the acts that it refers to.
     """
     outline = draft.outline
-    if not any(act.needs is not None for act in draft.acts.values()):
-        return None
     needs = {name: _known_needs(draft, name, problems) for name in dict.fromkeys(outline.order)}
     is_plain = len(needs) == len(outline.order)
     if is_plain:

@@ -13,6 +13,7 @@ from botticelli.narrative.assembly.draft import LoadContext, NarrativeDraft, bui
 from botticelli.narrative.assembly.flatten import Embedded, FlatActs
 from botticelli.narrative.assembly.loop_checks import check_loops
 from botticelli.narrative.assembly.reference_checks import (
+    CHECKED_KINDS,
     InnerActs,
     check_braces,
     check_row_uses,
@@ -22,6 +23,7 @@ from botticelli.narrative.assembly.reference_checks import (
 from botticelli.narrative.document.outline import build_outline
 from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections
 from botticelli.narrative.model import Act, Narrative, Reference
+from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.suggest import shown
 from botticelli.narrative.templates.reference_walk import map_references
 from botticelli.toml_text.positions import TomlPath
@@ -81,7 +83,7 @@ class Composer:
             build_outline(file.sections, section, problems), file.sections, file.context, stem=file.stem
         )
         performed = {name: self._compose_performed(file, draft, name, chain) for name in draft.acts}
-        waits = arrange(draft, problems)
+        waits = arrange(draft, problems) if any(act.needs is not None for act in draft.acts.values()) else None
         inside = {
             name: _inner_names(pairs, draft, name) for name, pairs in performed.items() if draft.texts[name].performs
         }
@@ -93,10 +95,7 @@ class Composer:
             for whole, _ in pairs
             for act in whole.narrative.acts
         }
-        check_uses(draft, all_before(waits) if waits is not None else None, inside, inner, problems)
-        check_row_uses(draft, problems)
-        check_loops(draft, [name for name in draft.acts if draft.texts[name].performs], problems)
-        check_braces(draft, problems)
+        _check_acts(draft, waits, inside, inner, problems)
         depth = 1 + max((whole.depth for pairs in performed.values() for whole, _ in pairs), default=0)
         embedded = {name: [inner for _, inner in pairs] for name, pairs in performed.items()}
         size = draft.size + sum(
@@ -111,7 +110,7 @@ class Composer:
             limit = file.context.limits.expanded_chars
             problems.add(_path_of(section), f"all texts together are longer than {limit:,} characters")
         elif not problems.has_errors:
-            acts = tuple(_flatten(draft, embedded, waits, inside).acts)
+            acts = _flat_acts(draft, embedded, waits, inside)
             return ComposedNarrative(draft.narrative.model_copy(update={"acts": acts}), draft, names, depth, size)
         return ComposedNarrative(draft.narrative, draft, names, depth, size)
 
@@ -213,6 +212,34 @@ def _inner_names(
     if len(embedded) < len(draft.texts[name].performs):
         return None
     return [act_name for whole, _ in embedded for act_name in whole.names]
+
+
+def _check_acts(
+    draft: NarrativeDraft, waits: Waits | None, inside: InnerActs, inner: dict[str, Act], problems: Problems
+) -> None:
+    """Check the acts of a draft against each other: their references, rows, loops and braces, as far as it has any."""
+    texts, carousel = draft.texts.values(), draft.narrative.carousel
+    if any(use.reference.kind in CHECKED_KINDS for reader in texts for use in reader.uses):
+        check_uses(draft, all_before(waits) if waits is not None else None, inside, inner, problems)
+    if carousel is not None and carousel.foreach is not None:
+        check_row_uses(draft, problems)
+    if _has_loops(draft):
+        check_loops(draft, [name for name in draft.acts if draft.texts[name].performs], problems)
+    if any(reader.loose for reader in texts):
+        check_braces(draft, problems)
+
+
+def _has_loops(draft: NarrativeDraft) -> bool:
+    return any(act.gate is not None and act.gate.redo is not None for act in draft.acts.values())
+
+
+def _flat_acts(
+    draft: NarrativeDraft, inners: dict[str, list[Embedded]], waits: Waits | None, inside: InnerActs
+) -> tuple[Act, ...]:
+    """Return the acts in order; those of other narratives, needs and loops have to be put into it first."""
+    if waits is None and not any(inners.values()) and not _has_loops(draft):
+        return tuple(draft.acts[name] for name in draft.outline.order)
+    return tuple(_flatten(draft, inners, waits, inside).acts)
 
 
 def _flatten(

@@ -20,7 +20,7 @@ from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fi
 from botticelli.narrative.model import Act, Narrative, Template
 from botticelli.narrative.parts.answer_schemas import read_answer_schema
 from botticelli.narrative.parts.carousels import RowContext, read_budget, read_carousel
-from botticelli.narrative.parts.gates import read_condition_of, read_gate
+from botticelli.narrative.parts.gates import GATE_KEYS, read_condition_of, read_gate
 from botticelli.narrative.parts.inputs import PERFORMS, RESOURCES, Resource, read_inputs, read_resource
 from botticelli.narrative.parts.policies import read_security
 from botticelli.narrative.parts.schedule_table import read_schedule
@@ -122,8 +122,9 @@ def build_draft(outline: Outline, sections: NarrativeSections, context: LoadCont
     )
     draft = NarrativeDraft(narrative, outline, {}, {}, size=texts.size, header_uses=tuple(texts.uses))
     _build_acts(draft, context)
-    security = read_security(sections.root.get("security", {}), context.texts())
-    draft.narrative = narrative.model_copy(update={"security": security})
+    if "security" in sections.root:
+        security = read_security(sections.root["security"], context.texts())
+        draft.narrative = narrative.model_copy(update={"security": security})
     return draft
 
 
@@ -203,9 +204,9 @@ def _build_act(
     return Act(
         name=written.name,
         inputs=inputs,
-        gate=read_gate(path, table, inputs, texts),
+        gate=read_gate(path, table, inputs, texts) if any(key in table for key in GATE_KEYS) else None,
         system=_read_system(path, table, texts),
-        skip_if=read_condition_of((*path, "skip_if"), table.get("skip_if"), texts),
+        skip_if=read_condition_of((*path, "skip_if"), table["skip_if"], texts) if "skip_if" in table else None,
         carousel=_read_act_carousel(written, table, draft, problems),
         foreach=_read_items(written, table, texts),
         needs=_read_needs(written, table, draft, problems),

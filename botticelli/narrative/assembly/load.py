@@ -15,7 +15,7 @@ from typing import Any
 from botticelli.errors import NarrativeError, Problem
 from botticelli.narrative.assembly.compose import Composer, File, compose_all
 from botticelli.narrative.assembly.draft import LoadContext, check_act
-from botticelli.narrative.document.founding_form import is_founding, translate
+from botticelli.narrative.document.founding_form import MARKS, ROOT_KEY_MARKS, TABLE_MARKS, is_founding, translate
 from botticelli.narrative.document.sections import NarrativeSection, read_sections
 from botticelli.narrative.model import Narrative
 from botticelli.narrative.source.environment import Environment
@@ -202,9 +202,10 @@ class _Loader:
         tokens = _tokenize(text, source)
         document = _parse_toml(text, source)
         problems = Problems(source, Positions(text, tokens))
-        _check_values(document, problems, self._limits)
+        keys, tables = _check_values(document, problems, self._limits)
         problems.raise_if_any()
-        if is_founding(document):
+        may_be_founding = keys & MARKS or tables & TABLE_MARKS or document.keys() & ROOT_KEY_MARKS
+        if may_be_founding and is_founding(document):
             translation = translate(document)
             problems.apply_translation(translation)
             problems.raise_if_any()
@@ -313,9 +314,13 @@ def _parse_toml(text: str, source: str) -> dict[str, Any]:
         raise _error(source, "this TOML can't be read: a number is too large or the nesting too deep", 1) from error
 
 
-def _check_values(document: dict[str, Any], problems: Problems, limits: SourceLimits) -> None:
-    """Check the size of every value, whatever its key, so that what is built from it stays small and storable."""
+def _check_values(document: dict[str, Any], problems: Problems, limits: SourceLimits) -> tuple[set[str], set[str]]:
+    """Check the size of every value, whatever its key, so that what is built from it stays small and storable.
+
+    Returns the keys of the document, and those that hold tables.
+    """
     waiting: list[tuple[TomlPath, Any]] = [((), document)]
+    keys, tables = set[str](), set[str]()
     while waiting:
         path, value = waiting.pop()
         if len(path) > MAX_DEPTH:
@@ -323,6 +328,8 @@ def _check_values(document: dict[str, Any], problems: Problems, limits: SourceLi
         elif path and "\0" in str(path[-1]):
             problems.add(path, "the key contains a NUL character")
         elif isinstance(value, dict):
+            keys |= value.keys()
+            tables |= {key for key, inner in value.items() if isinstance(inner, dict)}
             waiting.extend(((*path, key), inner) for key, inner in value.items())
         elif isinstance(value, list):
             waiting.extend(((*path, index), inner) for index, inner in enumerate(value))
@@ -330,6 +337,7 @@ def _check_values(document: dict[str, Any], problems: Problems, limits: SourceLi
             _check_text(path, value, problems, limits)
         elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
             problems.add(path, "is outside the 64-bit range of a TOML integer")
+    return keys, tables
 
 
 def _check_text(path: TomlPath, value: str, problems: Problems, limits: SourceLimits) -> None:

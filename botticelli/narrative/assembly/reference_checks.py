@@ -25,6 +25,8 @@ _SINGLE_BRACES = {
     "now": "{now}",
     "timestamp": "{now}",
 }
+CHECKED_KINDS = ("act", "previous", "var")
+"""Kinds of references that `check_uses` can find fault with."""
 InnerActs = Mapping[str, Sequence[str] | None]
 """Names of the acts inside an act that performs other narratives, by its name; None when they are not known."""
 
@@ -69,8 +71,8 @@ def check_uses(
 def check_row_uses(draft: NarrativeDraft, problems: Problems) -> None:
     """Check references to the row of an iteration against the columns, where they are known."""
     carousel = draft.narrative.carousel
-    if carousel is None or carousel.foreach is None:
-        return
+    assert carousel is not None
+    assert carousel.foreach is not None, "only checked for a narrative with rows"
     names = [name for name in dict.fromkeys(draft.outline.order) if draft.acts[name].foreach is None]
     texts = (draft.texts[name].uses for name in names)
     for use in (*draft.header_uses, *(use for uses in texts for use in uses)):

@@ -9,7 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from botticelli.narrative.document.founding_acts import has_marks, is_table, translate_acts, translate_command
+from botticelli.narrative.document.founding_acts import (
+    ACT_MARKS,
+    has_marks,
+    is_table,
+    translate_acts,
+    translate_command,
+)
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER
 from botticelli.narrative.source.suggest import nearest, shown
@@ -19,6 +25,11 @@ ROOT_MARKS = ("narration", "narratives", "config", "steps")
 """Names tables that only files of the founding system have."""
 HEADERS = ("narrative", "metadata", "narration")
 _HEADER_MARKS = ("rate_limiting", "target_table")
+_ROOT_KEYS = ("name", "skip_content_generation")
+MARKS = frozenset((*ROOT_MARKS, *_HEADER_MARKS, *ACT_MARKS, "order"))
+ROOT_KEY_MARKS = frozenset(_ROOT_KEYS)
+TABLE_MARKS = frozenset(("model", "act"))
+"""Keys that a founding file has one of: anywhere, at its top, or with a table as the value. `is_founding` decides."""
 _HEADER_KEYS = ("name", "description", "skip_content_generation", "target", "template", "model", "temperature")
 _OF_HEADER = (*_HEADER_KEYS, "max_tokens", "system", *keys.NARRATIVE.tolerated)
 _OWN = ("description", "narrative", *keys.OWN)
@@ -31,7 +42,7 @@ def is_founding(document: Mapping[str, Any]) -> bool:
     places = [document, *(_subtable(document, word) for word in HEADERS), *filter(is_table, named)]
     return (
         any(document.get(word) for word in ROOT_MARKS)
-        or any(key in document for key in ("name", "skip_content_generation"))
+        or any(key in document for key in _ROOT_KEYS)
         or any("order" in _subtable(place, "toc") for place in places)
         or any(is_table(place.get("model")) or any(key in place for key in _HEADER_MARKS) for place in places)
         or _is_table_of_acts(document.get("act"))

@@ -9,6 +9,7 @@ from datetime import date
 from botticelli.messages import SERVICE_TIERS
 from botticelli.narrative.gate import MAX_ATTEMPTS
 from botticelli.narrative.language.value_rules import (
+    ANYTHING,
     FLAG,
     IDENTIFIER,
     LINE,
@@ -34,7 +35,6 @@ def _is_number(value: object) -> bool:
     return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
 
 
-_ANYTHING = Rule("anything", lambda value: True)  # noqa: ARG005 (called as its peers are)
 _MAX_TEMPERATURE = 2
 _TEMPERATURE = number(f"from 0 to {_MAX_TEMPERATURE}", lambda value: 0 <= value <= _MAX_TEMPERATURE)
 _SHARE = number("over 0 and up to 1", lambda value: 0 < value <= 1)
@@ -157,8 +157,8 @@ ROOT = Keys(
     known={
         "narrative": TABLE,
         "metadata": TABLE,
-        "toc": _ANYTHING,
-        "acts": _ANYTHING,
+        "toc": ANYTHING,
+        "acts": ANYTHING,
         "act": LIST,
         "carousel": TABLE,
         "bots": TABLE,
@@ -345,7 +345,7 @@ TABLE_INPUT = Keys(
     }
 )
 
-FILTER = Keys(known={"column": TEXT, "op": TEXT, "value": _ANYTHING})
+FILTER = Keys(known={"column": TEXT, "op": TEXT, "value": ANYTHING})
 
 NARRATIVE_INPUT = Keys(known={**ANY_INPUT, "name": LINE})
 

@@ -82,6 +82,7 @@ def matching(pattern: re.Pattern[str], words: str) -> Rule:
     return Rule(words, lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None, schema)
 
 
+ANYTHING = Rule("anything", lambda value: True)  # noqa: ARG005 (called as its peers are)
 TEXT = Rule("text", lambda value: isinstance(value, str), {"type": "string"})
 LINE = matching(re.compile(r"\S(?:[^\n]{0,198}\S)?"), "one line of text")
 FLAG = Rule("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})

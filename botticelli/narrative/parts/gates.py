@@ -23,6 +23,7 @@ JUDGES = ("checks", "unique", "accept_if")
 """Keys that judge an answer."""
 CONSEQUENCES = ("redo", "attempts", "otherwise")
 """Keys that say what follows from a judgement."""
+GATE_KEYS = (*JUDGES, *CONSEQUENCES)
 
 
 def read_gate(path: TomlPath, table: Mapping[str, Any], inputs: Sequence[Input], texts: TemplateReader) -> Gate | None:
@@ -39,15 +40,13 @@ def read_gate(path: TomlPath, table: Mapping[str, Any], inputs: Sequence[Input],
     return Gate(
         checks=_read_checks((*path, "checks"), table["checks"], problems) if "checks" in table else None,
         unique=_read_unique((*path, "unique"), table["unique"], problems) if "unique" in table else None,
-        accept_if=read_condition_of((*path, "accept_if"), table.get("accept_if"), texts),
+        accept_if=read_condition_of((*path, "accept_if"), table["accept_if"], texts) if "accept_if" in table else None,
         **{key: table[key] for key in CONSEQUENCES if key in table},
     )
 
 
-def read_condition_of(path: TomlPath, text: str | None, texts: TemplateReader) -> Condition | None:
-    """Read the condition of a key; None without one."""
-    if text is None:
-        return None
+def read_condition_of(path: TomlPath, text: str, texts: TemplateReader) -> Condition | None:
+    """Read the condition of a key."""
     faults = texts.faults
     condition = read_condition(texts.template(path, text), texts.problems.line_of(path))
     if condition is None and texts.faults == faults:

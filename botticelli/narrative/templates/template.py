@@ -75,10 +75,11 @@ class Braces:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Holds a parsed text: its template, faults (at most MAX_FAULTS), offsets of its references, and names in braces."""
+    """Holds a parsed text: its template, faults (at most MAX_FAULTS), references with offsets, and names in braces."""
 
     template: Template
     faults: tuple[Fault, ...] = ()
+    references: tuple[Reference, ...] = ()
     offsets: tuple[int, ...] = ()
     braces: tuple[Braces, ...] = ()
 
@@ -145,7 +146,9 @@ class _Parser:
             after = match.end()
         self._add_plain(text, after, len(text))
         self._end_literal()
-        return Parsed(Template(parts=tuple(self.parts)), tuple(self.faults), tuple(self.offsets), tuple(self.braces))
+        references = tuple(part for part in self.parts if isinstance(part, Reference))
+        template = Template(parts=tuple(self.parts))
+        return Parsed(template, tuple(self.faults), references, tuple(self.offsets), tuple(self.braces))
 
     def _add_plain(self, text: str, start: int, end: int) -> None:
         """Add a stretch without references; braces in it that were meant as one are a fault."""

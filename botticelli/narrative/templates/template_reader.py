@@ -118,7 +118,7 @@ class TemplateReader:
             line = text.count("\n", 0, fault.offset) + 1
             where = f"{shown(file)}, line {line}: " if file else ""
             self.problems.add(path, where + fault.message, fault.hint, offset=None if file else fault.offset)
-        for reference, offset in zip(parsed.template.references, parsed.offsets, strict=True):
+        for reference, offset in zip(parsed.references, parsed.offsets, strict=True):
             self.uses.append(ReferenceUse(reference, path, None if file else offset, file))
         for braces in parsed.braces:
             self.loose.append(PlacedBraces(braces, path, None if file else braces.offset, file))

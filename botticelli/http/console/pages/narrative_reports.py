@@ -11,9 +11,9 @@ from typing import Any
 from botticelli.carousel.checks.command_checks import check_commands
 from botticelli.carousel.checks.media_and_tables import check_media, media_limits
 from botticelli.carousel.checks.parameter_checks import check_parameters
-from botticelli.carousel.checks.run_checks import NotHere, checked_plan
+from botticelli.carousel.checks.run_checks import checked_plan
 from botticelli.carousel.enqueuing.from_wire import find_narrative, narrative_folders
-from botticelli.errors import BotticelliError, NarrativeError, NotFound, Problem
+from botticelli.errors import BotticelliError, NarrativeError, NotFound, NotHere, Problem
 from botticelli.narrative import Environment, Loaded, load_all
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.messages import WIRE_VERSION
+from botticelli.narrative import Environment, load_narrative
 from botticelli.runtime.process import Runtime
+from botticelli.store import Run
 from botticelli.testing.discord import TOKEN, FakeDiscord, serving
 from tests.support.architecture.ways import entered, ways
 from tests.support.commands import create
@@ -19,6 +24,8 @@ MAX_WORKER_FILES = 16
 """Two thirds of the 24 files of workers/ that a message entered when it was first measured."""
 MAX_SPENDING_FILES = 9
 """Two thirds of the 14 files between a reservation and Lua when they were first counted."""
+MAX_ENQUEUE_FILES = 52
+"""Files between a narrative's file and its enqueued run."""
 ELSEWHERE = {"botticelli/budget/protocol.py", "botticelli/budget/memory/memory_budget.py"}
 """Files that the way to Lua names beside it."""
 
@@ -29,6 +36,22 @@ def discord(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDiscord]:
     captures._verified.clear()
     with serving() as fake:
         yield fake
+
+
+def test_file_enters_the_files_of_its_way_and_few(runtime: Runtime, tmp_path: Path) -> None:
+    file = tmp_path / "plain.toml"
+    file.write_text(narrative_text(1))
+
+    def enqueue_file() -> Run:
+        environment = Environment.for_local_files(os.environ, ())
+        return enqueue(runtime, load_narrative(file, environment=environment), str(file), EnqueueRequest()).run
+
+    enqueue_file()
+    with entered() as files:
+        run = enqueue_file()
+    print("\n".join(files))
+    assert (run.status, run.dispatched) == ("running", 1)
+    assert len(files) <= MAX_ENQUEUE_FILES, "\n".join(files)
 
 
 def test_message_enters_the_files_of_its_ways_and_few_of_workers(runtime: Runtime) -> None:
