@@ -58,6 +58,10 @@ console-test: $(READY)  ## a person at the console in Chromium: every page, ligh
 	@mkdir -p docs/images/console
 	AXE=.venv/console/axe.min.js IMAGES=docs/images/console $(BIN)/python -m pytest tests/acceptance/console -m long -s
 
+.PHONY: locked
+locked: $(READY)  ## what pip takes of the whole lock while something newer of every package is offered (1 minute)
+	$(BIN)/python -m pytest tests/acceptance/packaging/test_lock_install.py -m long
+
 sweep: $(READY)  ## every crash point with every fault: killed, paused past its lease, Postgres killed, Redis killed (8 minutes)
 	$(BIN)/python -m pytest tests/chaos/test_crash_points.py -m "long or not long"
 

@@ -16,11 +16,13 @@ from botticelli.runtime.process import Runtime
 from botticelli.services.files.paths import DATABASE
 from botticelli.settings import Settings, load_settings
 from botticelli.store.connection.database import make_engine
-from tests.support.databases import Databases
+from tests.support.databases.lending import Databases
 from tests.support.fleet.made_cluster import copy_cluster
 from tests.support.waiting import wait_until
 
 TEMPLATE = "migrated"
+EMPTY = "template0"
+"""Postgres copies this one, by its name, for a database of any encoding."""
 STATEMENT_SECONDS = 120.0
 _numbers = itertools.count(1)
 
@@ -50,10 +52,21 @@ def databases(servers: services.Membership) -> Databases:
     return made
 
 
+@pytest.fixture(scope="session")
+def empty_template(databases: Databases) -> str:
+    """The name of a database without any table to copy; the made data directory has none."""
+    engine = make_engine(databases.create(EMPTY, TEMPLATE), pool_size=1, statement_timeout_seconds=STATEMENT_SECONDS)
+    with engine.begin() as connection:
+        connection.execute(text("drop schema public, botticelli_content cascade"))
+        connection.execute(text("create schema public authorization pg_database_owner"))
+    engine.dispose()
+    return EMPTY
+
+
 @pytest.fixture
-def empty_database_url(databases: Databases) -> str:
+def empty_database_url(databases: Databases, empty_template: str) -> str:
     """A database without any table."""
-    return databases.create(f"empty_{next(_numbers)}")
+    return databases.create(f"empty_{next(_numbers)}", empty_template)
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ RECOVERY = (
         "botticelli/store/runs/runs.py",
         "_OF_ID.with_for_update())",
         "_OF_ID)",
-        (STORE + "test_runs.py", "-k", "admitting_many"),
+        (STORE + "test_runs.py", "-k", "two_dispatchers"),
     ),
     Mutant(
         "a ticket is released at the end",

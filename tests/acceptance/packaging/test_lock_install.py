@@ -1,6 +1,7 @@
 """A set-up from the lock takes what is locked, although the index offers something newer of everything.
 
-pip downloads and checks everything and says what it would install; `make setup`, which comes before each test, installs it.
+A part is really installed; of the whole lock pip says what it would install (`make locked`). `make setup`, which comes
+before each test, installs it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 from importlib.metadata import distributions, version
 from pathlib import Path
 
+import pytest
 from packaging.utils import canonicalize_name
 
 from tests.support.lockfile import LOCAL_LOCK, LOCK, declared, environments, read_lock, unmet
@@ -56,36 +58,45 @@ def lines_of(names: Iterable[str]) -> str:
     return "".join(pin.group() for pin in pins if pin.group(1) in names)
 
 
-def test_set_up_takes_the_locked_versions_while_newer_ones_are_offered(tmp_path: Path) -> None:
-    pins = read_lock(LOCK)
-    links, target = tmp_path / "links", tmp_path / "target"
-    links.mkdir()
-    for name in pins:
-        write_wheel(links, name)
+@pytest.fixture(scope="module")
+def links(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that offers something newer of every locked package, which pip takes where nothing is pinned."""
+    folder = tmp_path_factory.mktemp("links")
+    for name in read_lock(LOCK):
+        write_wheel(folder, name)
+    return folder
 
+
+def test_set_up_installs_the_locked_versions_while_newer_ones_are_offered(links: Path, tmp_path: Path) -> None:
     unpinned = install(["--no-deps", "iniconfig"], tmp_path / "unpinned", links)
     assert unpinned.returncode == 0, unpinned.stderr
     assert (tmp_path / "unpinned" / f"iniconfig-{NEWER}.dist-info").is_dir(), (
         "the offer of something newer is not taken"
     )
 
+    part, target = tmp_path / "part.lock", tmp_path / "target"
+    part.write_text(lines_of(INSTALLED), encoding="utf-8")
+    done = install(["--no-deps", "--require-hashes", "--requirement", str(part)], target, links)
+    assert done.returncode == 0, done.stderr
+    installed = {canonicalize_name(each.name): each.version for each in distributions(path=[str(target)])}
+    pins = read_lock(LOCK)
+    assert installed == {name: pins[name].version for name in INSTALLED}
+
+
+@pytest.mark.long
+def test_set_up_takes_every_locked_version_while_newer_ones_are_offered(links: Path, tmp_path: Path) -> None:
+    """Has pip read the index of each package, which takes half a minute of processor time."""
     report = tmp_path / "report.json"
     locked = ["--no-deps", "--require-hashes", "--requirement", str(LOCK)]
-    done = install([*locked, "--dry-run", "--report", str(report)], target, links)
+    done = install([*locked, "--dry-run", "--report", str(report)], tmp_path / "target", links)
     assert done.returncode == 0, done.stderr
     chosen = {
         canonicalize_name(each["metadata"]["name"]): each["metadata"]["version"]
         for each in json.loads(report.read_text(encoding="utf-8"))["install"]
     }
+    pins = read_lock(LOCK)
     here = {name for name, pin in pins.items() if pin.requirement.marker is None or pin.requirement.marker.evaluate()}
     assert chosen == {name: pins[name].version for name in here}
-
-    part = tmp_path / "part.lock"
-    part.write_text(lines_of(INSTALLED), encoding="utf-8")
-    done = install(["--no-deps", "--require-hashes", "--requirement", str(part)], target, links)
-    assert done.returncode == 0, done.stderr
-    installed = {canonicalize_name(each.name): each.version for each in distributions(path=[str(target)])}
-    assert installed == {name: pins[name].version for name in INSTALLED}
 
 
 def test_lock_of_the_language_model_is_complete_beside_the_other_one() -> None:

@@ -15,7 +15,7 @@ from botticelli.runtime.process import Runtime
 from botticelli.services.servers.binaries import postgres_folder
 from botticelli.store.connection.database import upgrade
 from tests.support.content import put
-from tests.support.databases import Databases
+from tests.support.databases.lending import Databases
 from tests.support.narratives import narrative_text, perform_all, perform_open, run_of, start
 
 LIMITS = {

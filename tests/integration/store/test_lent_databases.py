@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from botticelli import services
 from tests.integration.conftest import TEMPLATE
-from tests.support.databases import LARGE_BYTES, Databases
+from tests.support.databases.lending import LARGE_BYTES, Databases
 
 NUMBERS = itertools.count(1)
 FILL = """

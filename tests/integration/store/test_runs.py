@@ -7,10 +7,12 @@ import threading
 import pytest
 from sqlalchemy import text
 
+from botticelli.carousel.admission.dispatch import advance
 from botticelli.drivers import Usage
 from botticelli.errors import NotFound
 from botticelli.runtime.process import Runtime
-from botticelli.store import Claim, Entry, RunFilter
+from botticelli.store import Claim, Entry, RunFilter, Transaction
+from tests.support.databases.taking_turns import while_the_first_waits_to_commit
 from tests.support.narratives import narrative_text, start
 
 
@@ -63,25 +65,18 @@ def test_renewing_tells_what_is_still_held(runtime: Runtime) -> None:
         assert set(tx.iterations.check_leases(held, lease_seconds=60)) == {(run.id, 2, 1)}
 
 
-def test_admitting_many_at_once_admits_each_number_once(runtime: Runtime) -> None:
-    """Admit in many dispatchers, which take turns by the run's lock."""
-    from botticelli.carousel import dispatch
-
+def test_two_dispatchers_at_once_admit_each_number_once(runtime: Runtime) -> None:
+    """They take turns by the run's lock: the second one reads what the first has admitted."""
     run = start(runtime, narrative_text(100, concurrency=10))
     with runtime.store.transaction() as tx:  # as its enqueuer would have left it, had it died
         tx.connection.execute(text("delete from iterations"))
         tx.runs.set(run.id, status="queued", dispatched=0)
-    ready = threading.Barrier(6, timeout=60)
 
-    def once_all_are_there() -> None:
-        ready.wait()
-        dispatch(runtime, run.id)
+    def admit(tx: Transaction) -> list[int]:
+        return [publication.number for publication in advance(runtime, tx, tx.runs.lock(run.id))]
 
-    threads = [threading.Thread(target=once_all_are_there) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    admitted_later, _ = while_the_first_waits_to_commit(runtime, admit, admit)
+    assert admitted_later == []
     with runtime.store.transaction() as tx:
         assert [iteration.number for iteration in tx.iterations.of_run(run.id)] == list(range(1, 11))
         assert tx.runs.get(run.id).dispatched == 10

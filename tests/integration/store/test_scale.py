@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 from benchmarks.scale.finished_data import ITERATIONS_PER_RUN, analyze, copy_run, count
 from benchmarks.scale.operations import operations
 from botticelli.runtime.process import Runtime
-from tests.support.databases import Databases
+from tests.support.databases.lending import Databases
 from tests.support.narratives import narrative_text, perform_all, start
 
 FEW, MANY = 1_000, 20_000

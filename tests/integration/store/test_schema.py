@@ -111,13 +111,13 @@ def test_user_without_role_permission_still_reads_content(empty_database_url: st
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "WIN1252", "EUC_JP"])
 def test_database_of_another_encoding_is_refused_before_anything_is_made(
-    servers: services.Membership, encoding: str
+    servers: services.Membership, empty_template: str, encoding: str
 ) -> None:
     admin = make_engine(servers.database_url, pool_size=1, statement_timeout_seconds=60)
     name = f"encoded_{encoding.lower()}"
     with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(
-            text(f"create database {name} encoding '{encoding}' lc_collate 'C' lc_ctype 'C' template template0")
+            text(f"create database {name} encoding '{encoding}' lc_collate 'C' lc_ctype 'C' template {empty_template}")
         )
     url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
     engine = make_engine(url, pool_size=1, statement_timeout_seconds=120)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-
-from sqlalchemy import text
 
 from botticelli.runtime.process import Runtime
-from botticelli.store import StateEntry, Transaction
+from botticelli.store import StateEntry
+from tests.support.databases.taking_turns import while_the_first_waits_to_commit
 from tests.support.waiting import wait_until
 
 WRITERS = 4
 ROUNDS = 25
-WAITING = text("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
 KEY = "global.x"
 
 
@@ -34,31 +31,6 @@ def at_once(write: Callable[[int], object]) -> list[object]:
 
     with ThreadPoolExecutor(WRITERS) as pool:
         return list(pool.map(begin, range(WRITERS)))
-
-
-def waiting(runtime: Runtime) -> int:
-    """Count the sessions that wait for a lock, in a new transaction, since a transaction never sees a change of them."""
-    with runtime.store.transaction() as tx:
-        count: int = tx.connection.execute(WAITING).scalar_one()
-    return count
-
-
-def while_the_first_waits_to_commit(
-    runtime: Runtime, first: Callable[[Transaction], object], second: Callable[[Transaction], object]
-) -> tuple[object, datetime]:
-    """Return the result of `second`, and when it was seen to wait for the first writer, which commits then."""
-
-    def perform() -> object:
-        with runtime.store.transaction() as tx:
-            return second(tx)
-
-    with ThreadPoolExecutor(1) as pool:
-        with runtime.store.transaction() as tx:
-            first(tx)
-            later = pool.submit(perform)
-            wait_until(lambda: waiting(runtime) == 1, "the second writer to wait")
-            seen_at: datetime = tx.connection.execute(text("select clock_timestamp()")).scalar_one()
-        return later.result(60), seen_at
 
 
 def test_last_commit_wins_with_the_date_of_its_write(runtime: Runtime) -> None:

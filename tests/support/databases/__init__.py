@@ -1,0 +1,1 @@
+"""Lends databases to tests, and orders those who write in one."""
