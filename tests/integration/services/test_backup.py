@@ -25,7 +25,7 @@ LIMITS = {
 
 
 def test_restored_run_goes_on_and_pays_nothing_again(
-    make_runtime: Callable[..., Runtime], databases: Databases, tmp_path: Path
+    make_runtime: Callable[..., Runtime], databases: Databases, empty_template: str, tmp_path: Path
 ) -> None:
     first = make_runtime(**LIMITS)
     run = start(first, narrative_text(5, concurrency=2))
@@ -36,7 +36,7 @@ def test_restored_run_goes_on_and_pays_nothing_again(
     program("pg_dump", first, first.database_url, "--format=custom", f"--file={dump}")
     perform_all(first, run.id)  # what happens after the backup is lost with the server
 
-    url = databases.create("restored")
+    url = databases.create("restored", empty_template)
     program("pg_restore", first, url, "--exit-on-error", "--no-privileges", str(dump))
     second = make_runtime(**LIMITS, database__url=url, redis__prefix="restored")
     assert readers_of_posts(second) == []  # as on a server that knows none of the roles

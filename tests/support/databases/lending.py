@@ -71,13 +71,12 @@ class Databases:
         yield url
         self._returned.append(url)
 
-    def create(self, name: str, template: str | None = None) -> str:
+    def create(self, name: str, template: str) -> str:
         """Create a database; return its URL."""
         with _session(self._server_url) as session, session.cursor() as cursor:
-            copied = SQL(" template {}").format(Identifier(template)) if template else SQL("")
-            cursor.execute(SQL("create database {}").format(Identifier(name)) + copied)
+            cursor.execute(SQL("create database {} template {}").format(Identifier(name), Identifier(template)))
         url = make_url(self._server_url).set(database=name).render_as_string(hide_password=False)
-        if template and not self._shape:
+        if not self._shape:
             with _session(url) as session:
                 self._shape, self._tables = _rows(session, SHAPE), dict(_rows(session, SIZES)).keys()
         return url

@@ -224,10 +224,12 @@ def _is_used(users: int) -> bool:
 
 def _preload() -> None:
     import botticelli
+    import workers
 
-    for info in pkgutil.walk_packages(botticelli.__path__, "botticelli."):
-        if not info.name.startswith(NOT_PRELOADED):
-            import_module(info.name)
+    for package in (botticelli, workers):
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not info.name.startswith(NOT_PRELOADED):
+                import_module(info.name)
     for name in FOREIGN:
         import_module(name)
     gc.freeze()
