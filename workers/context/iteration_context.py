@@ -82,11 +82,8 @@ class IterationContext:
     requested_at: float = 0.0
     """When this act last checked that the run wants its next step, in seconds of this process's monotonic clock."""
     seen: list[frozenset[int]] = field(default_factory=list)
-    """For each position, the positions that finish before it."""
+    """For each position, the positions that finish before it; empty until `rows` needs it."""
     position: int = 0
-
-    def __post_init__(self) -> None:
-        self.seen = self.seen or visible(self.narrative.acts)
 
     def at(self, position: int) -> IterationContext:
         """Return the same iteration as the act at `position` sees it."""
@@ -112,6 +109,10 @@ class IterationContext:
 
     def rows(self) -> list[ActRow]:
         """Return the rows of acts that finished before this one, in narrative order."""
+        if not self.finished:
+            return []
+        if not self.seen:
+            self.seen[:] = visible(self.narrative.acts)
         before = self.seen[self.position]
         rows = (row for row in tuple(self.finished) if row.position in before)
         return sorted(rows, key=lambda row: (row.position, row.turn))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, NoReturn
 
 from sqlalchemy.exc import DataError
@@ -110,7 +111,10 @@ class _Turn:
         self._name = f"{stage.position}.{turn}"
         self._started_at = datetime.now(UTC)
         self._recorded = False
-        self._asking = Asking(stage)
+
+    @cached_property
+    def _asking(self) -> Asking:
+        return Asking(self._stage)
 
     def perform(self) -> None:
         error = self._stage.failed_acts.get((self._position, self._turn))
@@ -210,7 +214,7 @@ class _Turn:
     def _record_inputs(self, given: GivenInputs) -> None:
         """Record an act without a model call; the answer of another narrative may become content."""
         row = self._row("done", output=given.output, history_text=history_text(given.pieces))
-        schema = self._schema()
+        schema = self._schema() if self._act.composes is not None else None
         content = (schema, rows_in(given.output, schema)) if schema else None
         self._record(row, bound=given.data, content=content)
 
@@ -324,7 +328,7 @@ class _Turn:
             number=self._stage.claim.number,
             position=self._position,
             turn=self._turn,
-            attempt=attempts_of(self._stage, self._turn).number,
+            attempt=attempts_of(self._stage, self._turn).number if self._stage.rejected else 1,
             name=self._act.name,
             status=status,
             prompt=prompt,

@@ -218,9 +218,9 @@ def _count(
     runtime: Runtime, tx: Transaction, run_id: str, ended: Sequence[_Success], closed: EndedTickets
 ) -> _Following:
     """Count the successes in the run's row, after their last acts: the run's totals include those acts."""
-    acts = steps_of([record for success in ended for record in success.last_acts])
+    records = [record for success in ended for record in success.last_acts]
     numbers = [success.claim.number for success in ended]
-    run, opened = tx.steps.count(run_id, numbers, succeeded=len(ended), after=acts)
+    run, opened = tx.steps.count(run_id, numbers, succeeded=len(ended), after=steps_of(records) if records else ())
     publications = advance(runtime, tx, run, opened, closed)
     return _Following(publications, may_be_due=not publications and run.succeeded + run.failed < run.iterations)
 

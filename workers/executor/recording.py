@@ -92,6 +92,8 @@ def record_result(result: Result, settled: Settled | None) -> None:
 def _accepted(result: Result) -> list[Result]:
     """Return the results that are final now: none while a later gate may reject them, else those before it as well."""
     stage, acts = result.stage, result.stage.narrative.acts
+    if all(act.gate is None for act in acts[stage.position :]):
+        return [result]
     if loop_end(acts, stage.position) != stage.position:
         return []
     earlier = range(loop_start(acts, stage.position), stage.position)
