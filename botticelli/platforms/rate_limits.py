@@ -1,6 +1,6 @@
 """Defines rate limits that all processes of an installation share, and keeps them within one process.
 
-Across processes the Budget keeps them (botticelli/runtime/limits/platform_limits.py).
+Across processes the Budget keeps them (botticelli/runtime/scopes.py).
 """
 
 from __future__ import annotations

@@ -17,8 +17,7 @@ from botticelli.drivers import Drivers, HasServer, ModelName
 from botticelli.platforms import PlatformContext, Platforms
 from botticelli.pricing import Catalogue, KnownPrice, with_set_price
 from botticelli.runtime.default_model import DefaultModel, choose_default_model
-from botticelli.runtime.limits.platform_limits import BudgetRateLimits
-from botticelli.runtime.limits.scopes import OVERRIDE_WAIT_MS, OverridesCache, ScopePolicy
+from botticelli.runtime.scopes import OVERRIDE_WAIT_MS, BudgetRateLimits, OverridesCache, ScopePolicy
 from botticelli.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -340,7 +340,7 @@ MESSAGES = (
 EFFECTS = (
     Mutant(
         "what the enqueuer demands of commands holds on every worker",
-        "workers/effects/authorization.py",
+        "workers/effects/prepared_command.py",
         "enqueued = [demands.security for demands in stage.demands]",
         "enqueued = []",
         (CAROUSEL + "control/test_demands.py", "-k", "confirmation_that_either_side"),

@@ -17,11 +17,9 @@ The intent is committed before the command is performed. A repeated attempt find
     failed   --> perform it, unless it was abandoned
     unknown  --> pause the run, until a person resolves the effect
 
-bot_command      the way through all of it: reads, and effects
-prepared_command renders the arguments, retries temporary failures
-authorization    asks the policy, requests approval, enforces the caps
-conflicts        lets one iteration at a time create a name in a place
+bot_command      the way through all of it: reads, and effects; one iteration at a time creates a name in a place
+prepared_command renders the arguments, asks the policy, requests approval, enforces the caps, retries
 effect_attempt   writes the row, and performs the command or finds what was done
-captures         writes created ids into the state
+captures         checks whether created objects still exist, and forgets their ids
 row_updates      updates a table: the change and its row in one transaction
 """

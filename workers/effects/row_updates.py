@@ -21,7 +21,7 @@ from botticelli.store import Intent, Tables
 from workers.context.iteration_context import IterationContext, effect_key
 from workers.context.outcomes import ActFailed
 from workers.context.reference_values import resolver
-from workers.effects.authorization import Authorization
+from workers.effects.prepared_command import Authorization
 
 PLATFORM = "database"
 

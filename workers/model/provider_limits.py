@@ -15,8 +15,8 @@ from botticelli.carousel.admission.dispatch import refusal_summary
 from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import Driver, ReportsLimits
 from botticelli.errors import DriverSpendCap, DriverTransient
-from botticelli.runtime.limits.scopes import OVERRIDE_WAIT_MS
 from botticelli.runtime.process import Runtime
+from botticelli.runtime.scopes import OVERRIDE_WAIT_MS
 from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.telemetry.log import log
 from workers.context.iteration_context import IterationContext

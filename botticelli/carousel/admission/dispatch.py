@@ -25,8 +25,8 @@ from botticelli.carousel.plan.planned_calls import Plan, shares, without_scope
 from botticelli.carousel.plan.snapshots import plan_of
 from botticelli.errors import BotticelliError
 from botticelli.messages import Publication, publish_iterations
-from botticelli.runtime.limits.scopes import OverrideRows
 from botticelli.runtime.process import Runtime
+from botticelli.runtime.scopes import OverrideRows
 from botticelli.statuses import FinalStatus
 from botticelli.store import HALT, Open, Run
 from botticelli.telemetry.failpoints import reach

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from botticelli.budget import Budget, Scope
 from botticelli.budget.scope_paused import ScopePaused
 from botticelli.carousel.plan.plan_parts import PlanParts, SnapshotRows
-from botticelli.runtime.limits.scopes import OverrideRows, ReadsOverrides
+from botticelli.runtime.scopes import OverrideRows, ReadsOverrides
 from botticelli.settings import Settings
 from botticelli.statuses import FinalStatus
 from botticelli.store import Open

@@ -18,8 +18,8 @@ from botticelli.carousel.admission.state_machine import Start, next_step
 from botticelli.carousel.plan.planned_calls import Plan, scopes_in, shares
 from botticelli.carousel.plan.snapshots import plan_of
 from botticelli.errors import BotticelliError
-from botticelli.runtime.limits.scopes import OverrideRows
 from botticelli.runtime.process import Runtime
+from botticelli.runtime.scopes import OverrideRows
 from botticelli.store import Demand, Open, Run, Transaction
 
 MOST_RUNS = 200

@@ -20,7 +20,7 @@ from botticelli.carousel.admission.dispatch import advance
 from botticelli.carousel.plan.plan_parts import PlanParts
 from botticelli.carousel.plan.planned_calls import Call, Plan
 from botticelli.narrative.model import Narrative
-from botticelli.runtime.limits.scopes import ScopePolicy
+from botticelli.runtime.scopes import ScopePolicy
 from botticelli.statuses import FinalStatus
 from botticelli.store import ActiveOverrides, Open, Override, Run
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from botticelli.drivers import Drivers, ModelName
 from botticelli.pricing import KnownPrice
 from botticelli.runtime.default_model import DefaultModel
-from botticelli.runtime.limits.scopes import ScopePolicy
+from botticelli.runtime.scopes import ScopePolicy
 from botticelli.settings import Settings
 
 

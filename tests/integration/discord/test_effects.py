@@ -26,7 +26,7 @@ from tests.support.commands import act, create, outputs, play, state
 from tests.support.narratives import narrative_text, perform_all, run_of, start, sweep
 from tests.support.waiting import wait_until
 from workers.effects import captures, effect_attempt
-from workers.effects.conflicts import Conflicts
+from workers.effects.bot_command import Conflicts
 from workers.effects.effect_attempt import EffectAttempt, EffectLedger
 from workers.executor.iteration import perform
 from workers.handlers import store_request

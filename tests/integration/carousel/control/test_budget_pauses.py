@@ -18,7 +18,7 @@ ADA = Actor("bill is too high", "ada@home")
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the pauses that apply each time, not once a second."""
-    monkeypatch.setattr("botticelli.runtime.limits.scopes.FRESH_OVERRIDES_SECONDS", 0.0)
+    monkeypatch.setattr("botticelli.runtime.scopes.FRESH_OVERRIDES_SECONDS", 0.0)
 
 
 def test_a_paused_scope_admits_nothing_and_outlives_redis(runtime: Runtime) -> None:

@@ -55,7 +55,7 @@ def test_from_no_worker_to_its_end(runtime: Runtime) -> None:
 def test_diagnosis_of_a_waiting_run_names_window_time_and_holders(
     make_runtime: MakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botticelli.runtime.limits.scopes.FRESH_OVERRIDES_SECONDS", 0.0)
+    monkeypatch.setattr("botticelli.runtime.scopes.FRESH_OVERRIDES_SECONDS", 0.0)
     runtime = make_runtime(**SMALL)
     holder = start(runtime, narrative_text(1, estimated_tokens_per_iteration=4000))
     run = start(runtime, narrative_text(2, estimated_tokens_per_iteration=2000, on_budget_exhausted="wait"))

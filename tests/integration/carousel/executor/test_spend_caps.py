@@ -28,7 +28,7 @@ ACCOUNT = "anthropic@start"
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the pauses in force each time, not once a second."""
-    monkeypatch.setattr("botticelli.runtime.limits.scopes.FRESH_OVERRIDES_SECONDS", 0.0)
+    monkeypatch.setattr("botticelli.runtime.scopes.FRESH_OVERRIDES_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from botticelli.cli.budget.budget_explain import lines
 from botticelli.monitoring.budget_scopes import known_scopes
 from botticelli.monitoring.budgets.explanation import explanation
-from botticelli.runtime.limits.scopes import EffectiveLimits
 from botticelli.runtime.process import Runtime
+from botticelli.runtime.scopes import EffectiveLimits
 from botticelli.testing.providers import FakeProvider, Limits
 from tests.support.narratives import narrative_text, perform_all, start
 from tests.support.servers.raw_server import RawServer, raw_server
@@ -25,7 +25,7 @@ MODEL = "anthropic/claude-opus-5-5"
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read what was learned each time, not every few seconds."""
-    monkeypatch.setattr("botticelli.runtime.limits.scopes.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("botticelli.runtime.scopes.FRESH_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -1,1 +1,0 @@
-"""Decides which limits apply to models, custom budgets and platforms."""
