@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
+from typing import Any
 
 from cachetools import LRUCache
 
@@ -20,7 +24,8 @@ CACHE_SIZE = 256
 class _Snapshot:
     narrative: Narrative
     variables: dict[str, str]
-    estimates: Estimates
+    estimates: Mapping[str, Any]
+    """As they are stored: who has the run's plan already doesn't need them."""
     demands: tuple[Demands, ...]
 
 
@@ -36,12 +41,18 @@ def _read(tx: PlanRows, run_id: str) -> _Snapshot:
         snapshot = _Snapshot(
             Narrative.model_validate(row.narrative),
             row.variables,
-            from_json(row.estimates),
-            demands_from_rows(row.demands),
+            row.estimates,
+            _demands(json.dumps(row.demands)),
         )
         with _lock:
             _snapshots[run_id] = snapshot
     return snapshot
+
+
+@lru_cache(CACHE_SIZE)
+def _demands(stored: str) -> tuple[Demands, ...]:
+    """Parse the demands of a run, once for all runs that were enqueued with the same settings."""
+    return demands_from_rows(json.loads(stored))
 
 
 def narrative_of(tx: PlanRows, run_id: str) -> Narrative:
@@ -50,7 +61,7 @@ def narrative_of(tx: PlanRows, run_id: str) -> Narrative:
 
 def estimates_of(tx: PlanRows, run_id: str) -> Estimates:
     """Return the estimates of a run as decided at enqueue, so that every plan of its iterations is the same."""
-    return _read(tx, run_id).estimates
+    return from_json(_read(tx, run_id).estimates)
 
 
 def plan_of(runtime: PlanParts, tx: PlanRows, run_id: str) -> Plan:
@@ -58,7 +69,7 @@ def plan_of(runtime: PlanParts, tx: PlanRows, run_id: str) -> Plan:
     plan: Plan | None = runtime.plans.get(run_id)
     if plan is None:
         snapshot = _read(tx, run_id)
-        plan = plan_iteration(runtime, snapshot.narrative, snapshot.estimates, snapshot.demands)
+        plan = plan_iteration(runtime, snapshot.narrative, from_json(snapshot.estimates), snapshot.demands)
         keep_plan(runtime, run_id, plan)
     return plan
 
