@@ -63,6 +63,19 @@ class Publication(NamedTuple):
     narrative: str
     publishes: int
 
+    @property
+    def task_id(self) -> str:
+        return f"{self.run_id}.{self.number}.{self.publishes}"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {"run_id": self.run_id, "number": self.number}
+
+    @property
+    def description(self) -> str:
+        """Return what Flower shows of the arguments."""
+        return f"run={self.run_id} narrative={self.narrative} iteration={self.number}"
+
 
 def publish_iterations(app: Celery, publications: Sequence[Publication]) -> None:
     """Publish iterations, PUBLISH_BATCH of them in each round trip to the broker.
@@ -77,13 +90,13 @@ def publish_iterations(app: Celery, publications: Sequence[Publication]) -> None
 
 def _publish_lot(app: Celery, producer: Any, publications: Sequence[Publication]) -> None:
     with producer.batch():
-        for run_id, number, narrative, publishes in publications:
+        for publication in publications:
             app.send_task(
                 RUN_ITERATION,
-                kwargs={"run_id": run_id, "number": number},
-                task_id=f"{run_id}.{number}.{publishes}",
+                kwargs=publication.arguments,
+                task_id=publication.task_id,
                 argsrepr="()",
-                kwargsrepr=f"run={run_id} narrative={narrative} iteration={number}",
+                kwargsrepr=publication.description,
                 producer=producer,
                 **PUBLISH_OPTIONS,
             )

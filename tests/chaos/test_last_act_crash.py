@@ -1,6 +1,11 @@
-"""A worker that is killed between the last answer of an iteration and the iteration's end, which are written together."""
+"""A worker that is killed, or stands still, between an iteration's last answer and its thread's next iteration.
+
+The last answer, the iteration's end and the next admission are written together; the next one is in no queue.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -11,6 +16,8 @@ from tests.support.waiting import wait_until
 
 LEASE_SECONDS = "3"
 POINTS: tuple[Point, ...] = ("request_settled", "acts_performed", "ticket_released", "iteration_finished")
+BEFORE_NEXT = "before_ack"
+"""The point where the end is committed, with the admission of the next iteration, which is in no queue."""
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -36,3 +43,53 @@ def test_worker_killed_around_the_end_costs_at_most_its_last_call(house: House, 
     assert run["ledger"]["requests"] == 1 + is_lost
     assert run["ledger"]["unknown_requests"] == int(is_lost)
     assert result.output_tokens == iteration["acts"][0]["output_tokens"] > 0
+
+
+@pytest.fixture
+def held_run(house: House) -> str:
+    """A run of which a worker has ended the first iteration; the thread that goes on with the second is held."""
+    folder = house.folder / "points"
+    folder.mkdir()
+    house.settings |= {
+        "BOTTICELLI_FAILPOINTS": str(folder),
+        "BOTTICELLI_WORKER__REDELIVERY_GRACE_SECONDS": "0.5",
+        "BOTTICELLI_WORKER__SWEEP_INTERVAL_SECONDS": "0.3",
+    }
+    (folder / BEFORE_NEXT).touch()
+    house.write("n.toml", narrative_text(3, concurrency=1, estimated_tokens_per_iteration=100))
+    house.worker()
+    run_id = house.run("run", "n.toml", "--detach").stdout.strip()
+    wait_until((folder / f"{BEFORE_NEXT}.reached").exists, f"the worker to come to {BEFORE_NEXT}")
+    return run_id
+
+
+def ended(house: House, run_id: str) -> dict[str, Any]:
+    with house.client() as client:
+        result = client.wait(run_id, timeout_seconds=120)
+    assert (result.status, result.successful_iterations) == ("completed", 3)
+    run: dict[str, Any] = house.json("runs", "show", run_id, "--json")
+    return run
+
+
+def assert_performed_once(run: dict[str, Any]) -> None:
+    assert [(each["number"], each["attempt"], len(each["acts"])) for each in run["iterations"]] == [
+        (1, 1, 1),
+        (2, 1, 1),
+        (3, 1, 1),
+    ]
+    assert (run["ledger"]["requests"], run["ledger"]["unknown_requests"]) == (3, 0)
+
+
+def test_worker_killed_before_it_goes_on_loses_no_iteration(house: House, held_run: str) -> None:
+    house.started[0].kill()
+    house.worker()
+    assert_performed_once(ended(house, held_run))
+
+
+def test_iteration_that_others_performed_meanwhile_is_not_performed_again(house: House, held_run: str) -> None:
+    """The held thread is late: the sweep has published its iteration, and another thread has performed it."""
+    assert_performed_once(ended(house, held_run))
+    (house.folder / "points" / f"{BEFORE_NEXT}.reached").unlink()
+    late = f"nothing_to_claim run={held_run} iteration=2"
+    wait_until(lambda: late in house.started[0].text(), "the held thread to find nothing to claim")
+    assert_performed_once(ended(house, held_run))

@@ -172,6 +172,27 @@ RECOVERY = (
         (CAROUSEL + "executor/test_last_acts.py", "-k", "keeps_the_act"),
     ),
     Mutant(
+        "a thread goes on with an iteration that is not published",
+        "workers/executor/iteration.py",
+        "    del following.publications[: len(by_claim)]\n",
+        "",
+        ("tests/acceptance/commands/test_wire.py", "-k", "goes_on"),
+    ),
+    Mutant(
+        "a message holds its place while its thread goes on",
+        "workers/transport/places.py",
+        "        place.acknowledge = partial(ack, *arguments)\n",
+        "        ack(*arguments)\n",
+        ("tests/unit/workers/transport/test_places.py", "-k", "next_iteration"),
+    ),
+    Mutant(
+        "a thread gives way to what waits in the queue",
+        "workers/transport/places.py",
+        "        if not is_queue_empty():\n            return True\n",
+        "",
+        ("tests/unit/workers/transport/test_places.py", "-k", "gives_way"),
+    ),
+    Mutant(
         "dispatchers take turns at a run",
         "botticelli/store/runs/runs.py",
         "_OF_ID.with_for_update())",

@@ -43,7 +43,9 @@ from workers.context.outcomes import (
 )
 from workers.context.trace_spans import end_iteration, iteration_span
 from workers.executor.act_sequence import perform_acts
+from workers.recovery.queued_tasks import is_queue_empty
 from workers.recovery.sweep_thread import wake
+from workers.transport.places import places
 
 
 def perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
@@ -162,17 +164,20 @@ class _Success:
 
     claim: Claim
     last_acts: tuple[ActRecord, ...]
+    goes_on: bool
+    """Whether its thread may go on with an iteration that is admitted now."""
 
 
 def _succeed(stage: IterationContext) -> None:
     claim = stage.claim
-    success = _Success(claim, tuple(stage.last_acts))
+    success = _Success(claim, tuple(stage.last_acts), places.may_go_on(lambda: is_queue_empty(stage.runtime)))
     try:
-        is_held, following = _successes.ask((stage.runtime, claim.run_id), success)
+        is_held, next_, following = _successes.ask((stage.runtime, claim.run_id), success)
     except Exception:
         with suppress(StaleLease):
             _record_last_acts(stage)
         raise
+    places.go_on_with(next_)
     if following is not None:
         reach("iteration_finished")
         publish(stage.runtime, following.publications)
@@ -185,14 +190,15 @@ def _succeed(stage: IterationContext) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Following:
-    """The consequences of the ends of a batch: messages, or a look of the sweep at a run that goes on without any."""
+    """Consequences of the ends of a batch: messages, or a look of the sweep at a run that goes on without any."""
 
     publications: list[Publication]
     may_be_due: bool
 
 
-_Written = tuple[bool, _Following | None]
-"""Whether the lease was still valid, and what follows: the first item of a batch has it for all."""
+_Written = tuple[bool, Publication | None, _Following | None]
+"""Whether the lease was still valid, what its thread goes on with, and what follows: the first of a batch has it for all.
+"""
 
 
 def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
@@ -208,7 +214,13 @@ def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -
         following = _count(runtime, tx, run_id, held, closed) if held else _Following([], may_be_due=False)
         release_tickets(runtime, closed.take())
         reach("ticket_released")
-    return [(success.claim.key in ended, None if at else following) for at, success in enumerate(successes)]
+    going_on = [success.claim.key for success in held if success.goes_on]
+    by_claim = dict(zip(going_on, following.publications, strict=False))
+    del following.publications[: len(by_claim)]
+    return [
+        (success.claim.key in ended, by_claim.get(success.claim.key), None if at else following)
+        for at, success in enumerate(successes)
+    ]
 
 
 _successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, busy_counter.gather_seconds)
@@ -235,6 +247,7 @@ def _record_last_acts(stage: IterationContext) -> None:
 def _write_end(stage: IterationContext, outcome: Outcome) -> None:
     """Write an outcome other than success, alone in its transaction, since it may change the run."""
     runtime, claim = stage.runtime, stage.claim
+    goes_on = places.may_go_on(lambda: is_queue_empty(runtime))
     release(runtime, claim)
     reach("ticket_released")
     _record_last_acts(stage)
@@ -250,9 +263,11 @@ def _write_end(stage: IterationContext, outcome: Outcome) -> None:
         publications = [] if is_parked else advance(runtime, tx, run)
     reach("iteration_finished")
     release_all(runtime, tickets)
-    publish(runtime, publications)
     if not publications:
         wake()
+    elif goes_on:
+        places.go_on_with(publications.pop(0))
+    publish(runtime, publications)
     log("iteration_ended", run=run.id, iteration=claim.number, outcome=type(outcome).__name__.lower())
 
 

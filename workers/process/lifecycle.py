@@ -30,6 +30,7 @@ from workers.recovery import sweep_thread
 from workers.recovery.queue_probe import ConsumerWatchdog
 from workers.recovery.run_spans import begin_reporting
 from workers.transport import redis_transport
+from workers.transport.places import places
 
 PR_SET_PDEATHSIG = 1
 INIT_PID = 1
@@ -173,6 +174,7 @@ def stop_in_time(**_: Any) -> None:
     Celery waits for running tasks, and a Departure limits that wait.
     """
     sweep_thread.stop()
+    places.is_closing = True
     shutdown.stopping.set()
     if _pools:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
@@ -190,6 +192,7 @@ def depart(finish_seconds: float) -> None:
 
 def _depart(finish_seconds: float, exit_code: int) -> None:
     sweep_thread.stop()
+    places.is_closing = True
     departing = WorkerShutdown(current(), finish_seconds=finish_seconds, exit_code=exit_code, children=children)
     _departures.append(departing)
     if _departures[0] is departing:  # a signal may have started another one in this moment

@@ -25,6 +25,7 @@ from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.telemetry.log import log
 from workers.context.claims import hand_back, keeper_of
 from workers.recovery.run_spans import report_last_runs
+from workers.transport.places import places
 
 CELERY_SECONDS = 10.0
 """Grace period in seconds for Celery to exit once no task is running."""
@@ -60,6 +61,11 @@ class Flag:
 
 stopping = Flag()
 """Set once this process is shutting down; waits on it then end."""
+
+
+def _is_busy() -> bool:
+    """Return whether a task runs, or a thread is between two tasks."""
+    return bool(state.active_requests) or places.are_taken
 
 
 class WorkerShutdown(threading.Thread):
@@ -98,12 +104,12 @@ class WorkerShutdown(threading.Thread):
 
     def _wait_while_busy(self) -> None:
         deadline = time.monotonic() + self._finish_seconds
-        while state.active_requests and time.monotonic() < deadline and not self._hurried.wait(POLL_SECONDS):
+        while _is_busy() and time.monotonic() < deadline and not self._hurried.wait(POLL_SECONDS):
             pass
 
     def _hand_back(self) -> bool:
         """Hand back everything; return whether there was anything."""
-        busy = bool(state.active_requests)
+        busy = _is_busy()
         why = "its worker had stalled" if self._exit_code else "its worker was shut down"
         deadline = time.monotonic() + HAND_BACK_SECONDS
         while True:

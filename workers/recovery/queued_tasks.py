@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Set
 
+from redis.exceptions import RedisError
+
 from botticelli.messages import QUEUE
 from botticelli.runtime.process import Runtime
 from workers.transport.queue_messages import read_entry
@@ -28,8 +30,20 @@ def lost_tasks(runtime: Runtime, keys: Set[Key]) -> set[Key]:
     return missing
 
 
+def is_queue_empty(runtime: Runtime) -> bool:
+    """Return whether no task waits in the queue. False when Redis is away."""
+    try:
+        return not runtime.redis.llen(_name(runtime))
+    except RedisError:
+        return False
+
+
+def _name(runtime: Runtime) -> str:
+    return f"{runtime.settings.redis.prefix}:{QUEUE}"
+
+
 def _missing(runtime: Runtime, keys: Set[Key]) -> set[Key]:
-    name = f"{runtime.settings.redis.prefix}:{QUEUE}"
+    name = _name(runtime)
     if runtime.redis.llen(name) > MESSAGES_READ:
         return set()
     messages = runtime.redis.lrange(name, -MESSAGES_READ, -1)

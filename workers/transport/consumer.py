@@ -15,7 +15,9 @@ from typing import Any
 
 from celery.worker import consumer, state
 
+from botticelli.messages import RUN_ITERATION
 from botticelli.telemetry.log import log, logger
+from workers.transport.places import going_on
 from workers.transport.redis_transport import without_key_error
 
 
@@ -23,6 +25,10 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         """Ignore other workers and their events, which anybody could send: workers share rows only."""
         super().__init__(*args, **{**options, "without_mingle": True, "without_gossip": True})
+
+    def update_strategies(self) -> None:
+        super().update_strategies()
+        self.strategies[RUN_ITERATION] = going_on(self)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
         """Handle a task as Celery does, but confine its errors to its message: requeued once, then dropped."""

@@ -15,7 +15,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from botticelli.messages import ENQUEUE, MAX_ENTRY_BYTES, PROBE, RUN_ITERATION, TASK_PREFIX, WIRE_HEADER
+from kombu.message import Message
+
+from botticelli.messages import (
+    ENQUEUE,
+    MAX_ENTRY_BYTES,
+    PROBE,
+    QUEUE,
+    RUN_ITERATION,
+    TASK_PREFIX,
+    WIRE_HEADER,
+    WIRE_VERSION,
+    Publication,
+)
 
 MAX_DEPTH = 32
 MAX_VALUES = 100_000
@@ -54,6 +66,22 @@ def admit(entry: bytes | str, queue: str) -> dict[str, Any] | Refused:
         return _message(entry, queue)
     except _Unfit as unfit:
         return Refused(str(unfit))
+
+
+def message_without_queue(publication: Publication) -> Message:
+    """Build the message of an iteration that goes through no queue, with the fields that `admit` would pass on."""
+    task_id = publication.task_id
+    properties = _properties({}, task_id, QUEUE)
+    headers = {"kwargsrepr": publication.description, WIRE_HEADER: WIRE_VERSION}
+    return Message(  # type: ignore[no-untyped-call]
+        body=json.dumps([[], publication.arguments, None]),
+        content_type="application/json",
+        content_encoding="utf-8",
+        delivery_info=properties["delivery_info"],
+        delivery_tag=properties["delivery_tag"],
+        headers=_headers(headers, RUN_ITERATION, task_id),
+        properties=properties,
+    )
 
 
 def read_entry(entry: object) -> dict[str, Any] | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import re
+import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from celery import Celery
 
+from botticelli.client import Client
 from botticelli.messages import run_id_for
 from botticelli.store import RunFilter
 from tests.support.fleet.ports import free_port
@@ -146,3 +150,53 @@ def hears(port: int) -> bool:
         return bool(read(port, "/workers?json=1")["data"])
     except OSError:
         return False
+
+
+@contextmanager
+def task_events(app: Celery) -> Iterator[list[tuple[str, int, str]]]:
+    """Collect the events of iterations, as Flower does: type, number, and worker."""
+    events: list[tuple[str, int, str]] = []
+
+    def note(event: dict[str, Any]) -> None:
+        if event["type"].startswith("task-") and event["uuid"].count(".") == 2:
+            events.append((event["type"], int(event["uuid"].split(".")[1]), event["hostname"]))
+
+    is_over = threading.Event()
+    with app.connection_for_read() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": note})
+
+        def listen() -> None:
+            while not is_over.is_set():
+                with suppress(TimeoutError):
+                    receiver.capture(limit=None, timeout=0.2, wakeup=False)
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield events
+        is_over.set()
+        thread.join()
+
+
+def published(client: Client) -> int:
+    """Return how many messages the server was ever given."""
+    stats = client._runtime.redis.info("commandstats")
+    return int(stats.get("cmdstat_lpush", {}).get("calls", 0))
+
+
+def test_iterations_that_a_thread_goes_on_with_are_tasks_for_whoever_watches(house: House) -> None:
+    """One message has come through the queue; a failed iteration is a failed task, and the next one isn't."""
+    house.write("narratives/good.toml", narrative_text(4, concurrency=1, name="good"))
+    bad = narrative_text(3, 'only = "{var.nothing}"', concurrency=1, continue_on_error=True, name="bad")
+    house.write("narratives/bad.toml", bad.replace("[acts]", '[narrative.variables]\nnothing = ""\n[acts]'))
+    house.worker()
+    with house.client() as client, task_events(client._runtime.celery) as events:
+        for name, count, end in (("good", 4, "task-succeeded"), ("bad", 3, "task-failed")):
+            before = published(client)
+            events.clear()
+            client.enqueue(name).wait(timeout_seconds=240)
+            wait_until(lambda e=end, c=count: [event[:2] for event in events].count((e, c)) == 1, "the last event")
+            tasks = [event[:2] for event in events if event[0] in ("task-received", "task-started", end)]
+            kinds = ("task-received", "task-started", end)
+            assert tasks == [(kind, number) for number in range(1, count + 1) for kind in kinds]
+            assert len({worker for *_, worker in events}) == 1
+            assert published(client) - before <= 3, "the request, the first iteration, and perhaps a probe"
