@@ -14,7 +14,6 @@ from types import TracebackType
 from botticelli.errors import ServiceUnavailable
 from botticelli.services.files.locks import EXCLUSIVE, SHARED, open_lock, take
 from botticelli.services.files.paths import Paths, last_line, open_log
-from botticelli.services.language_model.model_server import LanguageModel
 from botticelli.services.servers import binaries
 from botticelli.services.servers.postgres import Postgres
 from botticelli.services.servers.server import Server, lives
@@ -120,7 +119,11 @@ def ensure_keeper(paths: Paths) -> None:
 
 def servers_of(paths: Paths) -> tuple[Server, ...]:
     """Return the servers of a crew, in the order of starting."""
-    return (LanguageModel(paths),) if paths.crew == "model" else (Postgres(paths), Valkey(paths))
+    if paths.crew == "model":
+        from botticelli.services.language_model.model_server import LanguageModel  # and an HTTP client with it
+
+        return (LanguageModel(paths),)
+    return (Postgres(paths), Valkey(paths))
 
 
 def _enter(users_lock: int, paths: Paths, deadline: float) -> None:
@@ -156,22 +159,27 @@ def _launch_keeper(paths: Paths, lock: int) -> None:
 
     Its first process ends once the keeper is detached.
     """
-    command = [sys.executable, "-P", "-m", "botticelli.services.supervisor", str(paths.home), paths.crew, str(lock)]
     with open(open_log(paths.log("keeper")), "ab") as log:
         os.ftruncate(lock, 0)  # the pid of an earlier keeper
-        starter = subprocess.run(  # noqa: S603 (a command of our own, without a shell)
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=_environment(),
-            pass_fds=(lock,),
-            start_new_session=True,
-            check=False,
-        )
-        if starter.returncode > 0:  # negative: killed by a signal; the next call of `ensure` starts another
+        code = _run_starter((str(paths.home), paths.crew), lock, log.fileno())
+        if code > 0:  # negative: killed by a signal; the next call of `ensure` starts another
             raise _late(paths, "the keeper of the servers can't start")
+
+
+def _run_starter(words: tuple[str, str], lock: int, log: int) -> int:
+    """Run the first process of a keeper to its end; return its exit code."""
+    command = [sys.executable, "-P", "-m", "botticelli.services.supervisor", *words, str(lock)]
+    return subprocess.run(  # noqa: S603 (a command of our own, without a shell)
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd="/",
+        env=_environment(),
+        pass_fds=(lock,),
+        start_new_session=True,
+        check=False,
+    ).returncode
 
 
 def _environment() -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import IO, Any
 
 ADDRESS = "server"
 """The socket in the server's folder."""
+LOCK = 3
+"""The descriptor that a keeper gets its lock as: the first one after the standard streams."""
 
 
 class Fork:
@@ -66,6 +69,31 @@ class Fork:
             assert more, "the command server has lost the command"
             self._answer += more
         return self._answer.split(b"\n")[number].decode()
+
+
+def run(address: str, request: Mapping[str, Any], timeout_seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, as `subprocess.run` does when it captures the output."""
+    with open(os.devnull, encoding="utf-8") as nothing, _capture() as output, _capture() as errors:
+        fork = Fork(address, request, (nothing.fileno(), output.fileno(), errors.fileno()))
+        try:
+            code = fork.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            fork.kill()
+            raise
+        output.seek(0)
+        errors.seek(0)
+        return subprocess.CompletedProcess(request["arguments"], code, output.read(), errors.read())
+
+
+def _capture() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="utf-8")
+
+
+def run_keeper(address: str, words: Sequence[str], environ: Mapping[str, str], lock: int, log: int) -> int:
+    """Run the first process of a keeper of servers, which passes the lock on; return its exit code."""
+    request = {"program": "keeper", "arguments": [*words, str(LOCK)], "folder": "/", "environ": environ}
+    with open(os.devnull, encoding="utf-8") as nothing:
+        return Fork(address, request, (nothing.fileno(), log, log, lock)).wait()
 
 
 def start_tethered(address: str, words: Sequence[str], environ: Mapping[str, str]) -> Fork:

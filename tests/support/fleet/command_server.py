@@ -48,10 +48,21 @@ _started: list[subprocess.Popen[bytes]] = []
 NOT_PRELOADED = ("botticelli.testing", "botticelli.celery", "botticelli._app")
 FOREIGN = (
     "sqlalchemy.dialects.postgresql.psycopg2",
+    "billiard.pool",
+    "celery.app.amqp",
+    "celery.app.control",
+    "celery.app.events",
+    "celery.app.log",
+    "celery.app.routes",
     "celery.apps.worker",
     "celery.bin.celery",
     "celery.concurrency.thread",
+    "celery.fixups.django",
+    "celery.worker.autoscale",
     "celery.worker.components",
+    "celery.worker.consumer.delayed_delivery",
+    "celery.worker.strategy",
+    "kombu.pidbox",
     "kombu.transport.redis",
     "anthropic",
     "google.genai",
@@ -236,7 +247,7 @@ def _preload() -> None:
 
 
 def _receive(line: socket.socket) -> tuple[Mapping[str, Any], list[int]]:
-    text, descriptors, _, _ = socket.recv_fds(line, LONGEST_REQUEST_BYTES, 3)
+    text, descriptors, _, _ = socket.recv_fds(line, LONGEST_REQUEST_BYTES, 4)
     while not text.endswith(b"\n"):
         more = line.recv(LONGEST_REQUEST_BYTES)
         if not more:
@@ -247,8 +258,9 @@ def _receive(line: socket.socket) -> tuple[Mapping[str, Any], list[int]]:
 
 def _become(request: Mapping[str, Any], descriptors: list[int], address: str) -> NoReturn:
     for target, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, target)
-        os.close(descriptor)
+        if descriptor != target:
+            os.dup2(descriptor, target)
+            os.close(descriptor)
     os.setsid()
     LIBC.prctl(PR_SET_PDEATHSIG, request.get("hangup_signal", signal.SIGKILL))
     os.chdir(request["folder"])
@@ -282,6 +294,14 @@ def _end_with(program: str, address: str) -> NoReturn:
 
 
 def _run(program: str, address: str) -> object:
+    from botticelli.services import membership, supervisor
+
+    membership._run_starter = lambda words, lock, log: forks.run_keeper(
+        address, words, membership._environment(), lock, log
+    )
+    if program == "keeper":
+        home, crew, lock = sys.argv[1:]
+        return supervisor.main(home, "model" if crew == "model" else "services", lock)
     if program == "python":
         sys.path.insert(0, os.getcwd())
         del sys.argv[:2]

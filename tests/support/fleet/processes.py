@@ -120,6 +120,9 @@ class House:
 
     def run(self, *arguments: str, timeout_seconds: float = 240) -> subprocess.CompletedProcess[str]:
         """Run `botticelli ARGUMENTS` to its end."""
+        if sys.platform == "linux":
+            request = self._request("botticelli", arguments, self.environ)
+            return forks.run(str(command_folder() / forks.ADDRESS), request, timeout_seconds)
         return subprocess.run(
             [str(command_folder() / "botticelli"), *arguments],
             cwd=self.folder,
@@ -199,13 +202,16 @@ class House:
 
     def _fork(self, command: Sequence[str], environ: Mapping[str, str], stdin: int, output: IO[str]) -> forks.Fork:
         program = "python" if command[0] == sys.executable else Path(command[0]).name
-        request = {"program": program, "arguments": command[1:], "folder": str(self.folder), "environ": environ}
+        request = self._request(program, command[1:], environ)
         address = str(command_folder() / forks.ADDRESS)
         read_end, writer = _pipe() if stdin == subprocess.PIPE else (os.open(os.devnull, os.O_RDONLY), None)
         try:
             return forks.Fork(address, request, (read_end, output.fileno(), output.fileno()), writer)
         finally:
             os.close(read_end)
+
+    def _request(self, program: str, arguments: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
+        return {"program": program, "arguments": arguments, "folder": str(self.folder), "environ": environ}
 
     @contextmanager
     def client(self) -> Iterator[Client]:
