@@ -24,7 +24,7 @@ from botticelli.store.metrics.metric_rows import Demand, Gauge, MetricRows, Tota
 from botticelli.store.notices.deliveries import Deliveries, DeliveryRow, DueDelivery
 from botticelli.store.notices.outbox import Notice, Outbox
 from botticelli.store.notices.targets import NoticeTargets, TargetState
-from botticelli.store.runs.acts import REDO, REDONE, REJECTED, REPAIRING, REVIEW, ActRow, Acts, record_acts
+from botticelli.store.runs.acts import REDO, REDONE, REJECTED, REPAIRING, REVIEW, ActRow, Acts
 from botticelli.store.runs.effect_rows import (
     ApprovalRequest,
     ConflictingEffect,
@@ -55,7 +55,7 @@ from botticelli.store.schedules.firing_rows import Backlog, Firing, Firings, Fir
 from botticelli.store.schedules.schedule_rows import DueSchedule, Schedule, Schedules, StoredNarrative
 from botticelli.store.schema.statements import statement
 from botticelli.store.usage.learned_limits import LearnedLimit, LearnedLimits
-from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, RunMoney, Settled, settle_draws
+from botticelli.store.usage.ledger import Entry, Ledger, PastCalls, PastUsage, RunMoney, Settled
 from botticelli.store.usage.overrides import WHOLE, ActiveOverrides, Override, Overrides
 from botticelli.store.usage.usage_history import ActUsage, SpendingHistory, SpentRow, Step
 from botticelli.store.user_data.accepted_texts import AcceptedTexts, TextColumn, TextPlace
@@ -148,8 +148,6 @@ __all__ = [
     "WaitingEffect",
     "batch_rows",
     "escape_segment",
-    "record_acts",
-    "settle_draws",
 ]
 
 

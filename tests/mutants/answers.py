@@ -93,8 +93,8 @@ ANSWERS = (
     Mutant(
         "what a failed try took counts for its run",
         "botticelli/store/queries/count_iterations.sql",
-        "    from ledger\n        where run_id = :run_id and outcome = 'settled' and number",
-        "    from acts\n        where run_id = :run_id and number",
+        "(where outcome = 'settled'), 0) as output_tokens",
+        "(where outcome = 'settled' and failure is null), 0) as output_tokens",
         (ANSWERS_TESTS, "-k", "failed_try_that_took"),
     ),
     Mutant(

@@ -14,8 +14,7 @@ from botticelli.budget import Draw, Refusal
 from botticelli.carousel.admission.money_cap import check_call
 from botticelli.runtime.process import Runtime
 from botticelli.spending.account import Request, confirm_all, draw_all
-from botticelli.store import ActRow, Claim, Entry, Run, RunIntent, Settled, Transaction, record_acts, settle_draws
-from botticelli.store.schema.statements import Step
+from botticelli.store import ActRow, Claim, Entry, Run, RunIntent, Settled, Transaction
 from botticelli.telemetry.failpoints import reach
 from workers.batching.batcher import Batcher, busy_counter
 
@@ -139,19 +138,11 @@ def record_act(runtime: Runtime, record: ActRecord) -> None:
         raise record.claim.stale()
 
 
-def steps_of(records: Sequence[ActRecord]) -> list[Step]:
-    """Return the statements that write act rows, for a transaction that has checked the leases of their iterations."""
-    settled = [record.settled for record in records if record.settled is not None]
-    rows = [record_acts([record.row for record in records])] if records else []
-    return [*rows, *([settle_draws(settled)] if settled else [])]
-
-
 def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[bool]:
     """Return for each record whether its lease was still valid, so that it was written."""
-    lease_seconds = runtime.settings.worker.lease_seconds
-    with runtime.store.transaction() as tx:
-        held = tx.iterations.check_leases([record.claim for record in records], lease_seconds=lease_seconds)
-        tx.steps.run(steps_of([record for record in records if record.claim.key in held]))
+    acts = [(record.claim, record.row, record.settled) for record in records]
+    with runtime.store.single_statements() as tx:
+        held = tx.steps.record(acts, lease_seconds=runtime.settings.worker.lease_seconds)
     return [record.claim.key in held for record in records]
 
 

@@ -21,7 +21,7 @@ from botticelli.runtime.server_errors import SERVER_ERRORS
 from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger
-from workers.batching.batched_writes import ActRecord, record_act, steps_of
+from workers.batching.batched_writes import ActRecord, record_act
 from workers.batching.batcher import Batcher, busy_counter
 from workers.context.claims import claim, hand_back, keeper_of, release, release_tickets
 from workers.context.iteration_context import IterationContext
@@ -230,9 +230,11 @@ def _count(
     runtime: Runtime, tx: Transaction, run_id: str, ended: Sequence[_Success], closed: EndedTickets
 ) -> _Following:
     """Count the successes in the run's row, after their last acts: the run's totals include those acts."""
-    records = [record for success in ended for record in success.last_acts]
     numbers = [success.claim.number for success in ended]
-    run, opened = tx.steps.count(run_id, numbers, succeeded=len(ended), after=steps_of(records) if records else ())
+    records = [record for success in ended for record in success.last_acts]
+    settled = [record.settled for record in records if record.settled is not None]
+    acts = tx.steps.last_acts(run_id, numbers, [record.row for record in records], settled)
+    run, opened = tx.steps.count(run_id, numbers, succeeded=len(ended), after=acts)
     publications = advance(runtime, tx, run, opened, closed)
     return _Following(publications, may_be_due=not publications and run.succeeded + run.failed < run.iterations)
 

@@ -26,6 +26,7 @@ with due as (
         due_at = null
     from due
     where iterations.run_id = :run_id
+      and iterations.number = any (cast(:numbers as bigint[]))
       and iterations.number = due.number
     returning iterations.number, iterations.attempt, iterations.fencing_token, iterations.ticket, iterations.retries_used,
               iterations.started_at

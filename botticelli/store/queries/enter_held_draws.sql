@@ -5,8 +5,12 @@
 --     ledger's columns, and fencing_token)
 -- returns: run_id, number, fencing_token, and status, ending and hold of the run; no row of an iteration that another worker holds,
 --          or that has ended
-with renewed as (
-    {check_leases.sql}
+with
+{held_leases.sql}
+, intended as (
+    select held.run_id, held.number, held.fencing_token, runs.status, runs.ending, runs.hold
+    from held
+    join runs on runs.id = held.run_id
 ), requests as (
     select cast(request ->> 'fencing_token' as bigint) as fencing_token, entry.*
     from jsonb_array_elements(cast(:rows as jsonb)) as request
@@ -17,11 +21,11 @@ with renewed as (
     select requests.draw_id, requests.run_id, requests.number, narrative, act, model, attempt, scope, shares, 'drawn',
            estimated_tokens, estimated_cost_usd, drawn_at, is_repair
     from requests
-    join renewed on renewed.run_id = requests.run_id and renewed.number = requests.number
-        and renewed.fencing_token = requests.fencing_token
-    where renewed.ending is null
-      and not (renewed.status = 'paused' and coalesce(renewed.hold, '') = 'now')
+    join intended on intended.run_id = requests.run_id and intended.number = requests.number
+        and intended.fencing_token = requests.fencing_token
+    where intended.ending is null
+      and not (intended.status = 'paused' and coalesce(intended.hold, '') = 'now')
     on conflict do nothing
 )
 select run_id, number, fencing_token, status, ending, hold
-from renewed
+from intended

@@ -8,12 +8,16 @@ with held as (
     from iterations
     join unnest(cast(:numbers as bigint[]), cast(:fencing_tokens as bigint[])) as claim (number, fencing_token)
         on iterations.number = claim.number and iterations.fencing_token = claim.fencing_token
-    where iterations.run_id = :run_id and iterations.status = 'running'
+    where iterations.run_id = :run_id
+      and iterations.number = any (cast(:numbers as bigint[]))
+      and iterations.status = 'running'
     order by iterations.number
     for update of iterations
 )
 update iterations
 set status = 'succeeded', error = null, finished_at = clock_timestamp(), ticket = null, lease_until = null, due_at = null
 from held
-where iterations.run_id = :run_id and iterations.number = held.number
+where iterations.run_id = :run_id
+  and iterations.number = any (cast(:numbers as bigint[]))
+  and iterations.number = held.number
 returning iterations.number, iterations.fencing_token

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select
 
 from botticelli.statuses import ActStatus
-from botticelli.store.schema.statements import Step, as_rows, columns_of, fetch, prepared, statement
+from botticelli.store.schema.statements import as_rows, columns_of, fetch, prepared, statement
 from botticelli.store.schema.tables import acts
 
 REJECTED: Final = "rejected"
@@ -80,11 +80,6 @@ class ActRow:
     """When Postgres recorded the act; set by `record`, never by the caller."""
 
 
-def record_acts(rows: Sequence[ActRow]) -> Step:
-    """Return the statement that writes the acts that were not recorded before."""
-    return prepared("record_acts"), {"rows": as_rows(map(columns_of, rows))}
-
-
 class Acts:
     """Reads and writes acts within one transaction."""
 
@@ -97,7 +92,7 @@ class Acts:
 
     def record_all(self, rows: Sequence[ActRow]) -> set[tuple[str, int, int, int]]:
         """Write the acts that were not recorded before; return the run id, number, position and turn of each."""
-        recorded = fetch(self._connection, *record_acts(rows))
+        recorded = fetch(self._connection, prepared("record_acts"), {"rows": as_rows(map(columns_of, rows))})
         return {(run_id, number, position, turn) for run_id, number, position, turn in recorded}
 
     def reject(self, run_id: str, number: int, positions: range, reason: str) -> None:

@@ -7,10 +7,11 @@ from functools import cache
 
 from sqlalchemy import Connection
 
+from botticelli.store.runs.acts import ActRow
 from botticelli.store.runs.iterations import Claim, ClaimKey, Open, RunIntent
 from botticelli.store.runs.runs import LOCK, Run
 from botticelli.store.schema.statements import Prepared, Step, as_rows, columns_of, fetch, prepared, statement
-from botticelli.store.usage.ledger import Entry
+from botticelli.store.usage.ledger import Entry, Settled
 
 _RUN = tuple(Run.__slots__)
 _RUN_COLUMNS = ", ".join("clock_timestamp()" if name == "now" else f"runs.{name}" for name in _RUN)
@@ -61,16 +62,36 @@ class IterationSteps:
         held = fetch(self._connection, prepared("enter_held_draws"), values)
         return {(run_id, number, fencing_token): RunIntent(*intent) for run_id, number, fencing_token, *intent in held}
 
+    def record(
+        self, acts: Sequence[tuple[Claim, ActRow, Settled | None]], *, lease_seconds: float
+    ) -> frozenset[ClaimKey]:
+        """Write act rows with the outcomes of their requests, and renew the leases.
+
+        Returns the claims that are still held: only their rows are written.
+        """
+        settled = [
+            {**outcome.as_row(), "run_id": claim.run_id, "number": claim.number, "fencing_token": claim.fencing_token}
+            for claim, _, outcome in acts
+            if outcome is not None
+        ]
+        values = {**_keys([claim for claim, _, _ in acts]), "lease_seconds": lease_seconds, "settled": as_rows(settled)}
+        values["rows"] = as_rows(columns_of(row) for _, row, _ in acts)
+        return frozenset(fetch(self._connection, prepared("record_held_acts"), values))
+
     def succeed(self, run_id: str, claims: Sequence[Claim]) -> frozenset[ClaimKey]:
         """Lock the run, end the claims that are still held, and return their keys. The caller counts them."""
         values = {"run_id": run_id, **_keys(claims)}
         ended = fetch(self._connection, prepared("succeed"), values, after=[(LOCK, {"run_id": run_id})])
         return frozenset((run_id, number, fencing_token) for number, fencing_token in ended)
 
-    def run(self, steps: Sequence[Step]) -> None:
-        """Run statements in one trip."""
-        if steps:
-            fetch(self._connection, *steps[-1], after=steps[:-1])
+    def last_acts(
+        self, run_id: str, numbers: Sequence[int], acts: Sequence[ActRow], settled: Sequence[Settled]
+    ) -> list[Step]:
+        """Return the statement, if any, that writes acts of iterations that end in this transaction."""
+        rows = as_rows(map(columns_of, acts))
+        outcomes = as_rows(outcome.as_row() for outcome in settled)
+        values = {"run_id": run_id, "numbers": list(numbers), "rows": rows, "settled": outcomes}
+        return [(prepared("record_last_acts"), values)] if acts else []
 
     def count(
         self, run_id: str, numbers: Iterable[int], *, succeeded: int = 0, failed: int = 0, after: Sequence[Step] = ()

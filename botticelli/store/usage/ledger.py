@@ -12,7 +12,7 @@ from sqlalchemy import Connection, case, func, select, update
 
 from botticelli.pricing import TOKEN_FIELDS, TokenCounts
 from botticelli.statuses import CallFailure, LedgerOutcome
-from botticelli.store.schema.statements import Step, as_rows, columns_of, fetch, prepared, statement
+from botticelli.store.schema.statements import as_rows, columns_of, fetch, prepared, statement
 from botticelli.store.schema.tables import ledger
 
 SAMPLES = 200
@@ -106,11 +106,6 @@ class Settled:
         }
 
 
-def settle_draws(settled: Sequence[Settled]) -> Step:
-    """Return the statement that records outcomes of requests."""
-    return prepared("settle_draws"), {"rows": as_rows(outcome.as_row() for outcome in settled)}
-
-
 class Ledger:
     """Reads and writes the ledger within one transaction.
 
@@ -136,7 +131,8 @@ class Ledger:
 
     def settle_all(self, settled: Sequence[Settled]) -> None:
         """Record outcomes of requests; a row that has one already is left unchanged."""
-        fetch(self._connection, *settle_draws(settled))
+        rows = as_rows(outcome.as_row() for outcome in settled)
+        fetch(self._connection, prepared("settle_draws"), {"rows": rows})
 
     def abandon(self, run_id: str, number: int) -> None:
         """Mark the open draws of a lost worker as unknown, so that their estimates count."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -10,11 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, OperationalError
 
+from botticelli.drivers import Usage
 from botticelli.runtime.process import Runtime
-from botticelli.store import Claim, Entry, Transaction
+from botticelli.store import ActRow, Claim, Entry, Settled, Transaction
 from botticelli.store.connection.sessions import POOLED
 from botticelli.store.runs.items import Items
-from botticelli.store.schema.statements import Prepared, fetch
+from botticelli.store.schema.statements import Prepared, fetch, prepared
 from tests.support.narratives import narrative_text, start
 from workers.context.claims import keeper_of
 from workers.executor.iteration import perform
@@ -22,6 +24,18 @@ from workers.executor.iteration import perform
 NUMBER = Prepared.of("number", "select cast(:number as int)")
 NOTE = Prepared.of("note", "update runs set reason = :reason")
 DIVIDED = Prepared.of("divided", "select 1 / cast(:by as int)")
+
+
+def act_row(claim: Claim, position: int) -> ActRow:
+    return ActRow(
+        run_id=claim.run_id,
+        number=claim.number,
+        position=position,
+        turn=1,
+        name="one",
+        status="done",
+        fencing_token=claim.fencing_token,
+    )
 
 
 def claimed(runtime: Runtime, run_id: str) -> Claim:
@@ -80,6 +94,63 @@ def test_replaced_worker_enters_no_draw_beside_the_new_one(runtime: Runtime) -> 
     with runtime.store.single_statements() as tx:
         assert set(tx.steps.draw([old, new], entries, lease_seconds=60)) == {new.key}
         assert [row["draw_id"] for row in tx.ledger.of_run(run.id)] == ["new"]
+
+
+def test_replaced_worker_records_no_act_beside_the_new_one(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1))
+    old = claimed(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        tx.iterations.requeue(run.id, 1, old.fencing_token)
+        tx.iterations.admit(run.id, {1: old.ticket}, grace_seconds=5)
+    new = claimed(runtime, run.id)
+    acts = [
+        (claim, act_row(claim, position), Settled(draw_id, "settled", run.now, Usage(1, 1)))
+        for position, (draw_id, claim) in enumerate((("old", old), ("new", new)))
+    ]
+    with runtime.store.single_statements() as tx:
+        tx.ledger.draw(
+            *(Entry(draw_id, run.id, 1, "one", 1, "a/b@default", 100, run.now) for draw_id in ("old", "new"))
+        )
+        assert tx.steps.record(acts, lease_seconds=60) == {new.key}
+        assert [row.fencing_token for row in tx.acts.of_iteration(run.id, 1)] == [new.fencing_token]
+        outcomes = {row["draw_id"]: row["outcome"] for row in tx.ledger.of_run(run.id)}
+    assert outcomes == {"old": "drawn", "new": "settled"}
+
+
+@pytest.mark.parametrize(("rest_seconds", "renewed_seconds"), [(58, 58), (50, 60), (-5, 60)])
+def test_guard_renews_a_lease_of_which_a_tenth_is_over(
+    runtime: Runtime, rest_seconds: int, renewed_seconds: int
+) -> None:
+    run = start(runtime, narrative_text(1))
+    claim = claimed(runtime, run.id)
+    with runtime.store.transaction() as tx:
+        rest = {"rest": rest_seconds}
+        tx.connection.execute(text("update iterations set lease_until = now() + make_interval(secs => :rest)"), rest)
+        assert tx.iterations.check_lease(claim, lease_seconds=60).allows_next_step
+        seconds = tx.connection.execute(text("select extract(epoch from lease_until - now()) from iterations"))
+        assert seconds.scalar_one() == renewed_seconds
+
+
+STEPS = ("claim", "enter_held_draws", "record_held_acts", "succeed", "record_last_acts", "count_iterations", "admit")
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_step_looks_rows_up_by_their_keys_before_the_first_statistics(runtime: Runtime, name: str) -> None:
+    """Its plan is made once, on tables of which Postgres knows nothing yet, and must hold when they have grown."""
+    sql = prepared(name).prepare.partition(" as ")[2]
+    with runtime.store.engine.connect() as connection:
+        cursor: Any = connection.connection.cursor()
+        cursor.execute(f"explain (generic_plan, format json) {sql}")
+        nodes = list(_nodes(cursor.fetchone()[0][0]["Plan"]))
+    scans = [node for node in nodes if "Relation Name" in node and node["Node Type"] != "ModifyTable"]
+    far = [node for node in scans if not any(key in node.get("Index Cond", "") for key in ("(id = ", "number = "))]
+    assert {node.get("Index Name") for node in far} <= {"ix_iterations_open"}, far
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
 
 
 @pytest.mark.parametrize("is_pooled", [False, True])
