@@ -109,8 +109,8 @@ def test_last_act_of_the_one_who_holds_the_iteration_wins_in_a_batch_with_an_old
         tx.iterations.admit(run_id, {1: old.claim.ticket}, 60)
     new = performed(runtime, run_id)
     record = replace(old.last_acts[0], row=replace(old.last_acts[0].row, output="of the old one"))
-    both = [_Success(old.claim, (record,)), _Success(new.claim, tuple(new.last_acts))]
-    (is_old_held, _), (is_new_held, _) = _succeed_together((runtime, run_id), both)
+    both = [_Success(old.claim, (record,), False), _Success(new.claim, tuple(new.last_acts), False)]
+    (is_old_held, *_), (is_new_held, *_) = _succeed_together((runtime, run_id), both)
     assert (is_old_held, is_new_held) == (False, True)
     assert [act.output for act in acts(runtime, run_id)] == [new.last_acts[0].row.output]
 
