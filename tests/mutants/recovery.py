@@ -99,7 +99,7 @@ RECOVERY = (
         "botticelli/store/connection/sessions.py",
         "    return bool(poll.poll(0))",
         "    return False",
-        ("tests/integration/store/test_pool_check.py", "-k", "ended"),
+        ("tests/integration/store/test_pooled_sessions.py", "-k", "ended"),
     ),
     Mutant(
         "the guard right before a call",

@@ -1,4 +1,4 @@
-"""Defines the tables, loads the statements of queries/, and turns Postgres's errors into one line.
+"""Defines the tables, loads and prepares the statements of queries/, and turns Postgres's errors into one line.
 
 Every repository builds on this folder.
 """

@@ -1,1 +1,1 @@
-"""Talks to Discord's HTTP API: one request, its answer, and the rate limits that all processes of a bot share."""
+"""Talks to Discord's HTTP API: routes of commands, requests, answers, and the rate limits that a bot's processes share."""

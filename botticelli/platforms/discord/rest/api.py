@@ -59,6 +59,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """Holds the answer to a request; `body` is JSON, None without content."""
+
     status: int
     body: Any = None
 
@@ -102,7 +104,10 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Holds one command in progress. `allow_mentions` are the mentions that the settings let a narrative allow."""
+    """Holds one command in progress, and calls routes for it.
+
+    `allow_mentions` are the mentions that the settings let a narrative allow.
+    """
 
     api: Api
     entry: Entry

@@ -98,23 +98,29 @@ def _option(options: Mapping[str, Any], name: str, option: str, default: int, mo
 
 
 class Meter(Protocol):
-    """Stores buckets."""
+    """Counts the requests of each bucket."""
 
     def take(self, bucket: str) -> int:
         """Grant and count one request (0), or return the milliseconds to wait."""
         ...
 
-    def learn(self, bucket: str, remaining: int, reset_ms: int) -> None: ...
+    def learn(self, bucket: str, remaining: int, reset_ms: int) -> None:
+        """Record how many requests are left, and when the bucket is full again."""
+        ...
 
 
-class Buckets:
-    """Maps routes to buckets. The first answer of a route names its bucket; until then the route is its own bucket."""
+class RouteLimits:
+    """Grants each request by the limit of its route.
+
+    Routes with a limit in common share a bucket. The first answer of a route names it; until then the route is its own.
+    """
 
     def __init__(self, place: PlatformContext | None) -> None:
         self._meter: Meter = MemoryMeter() if place is None or place.redis is None else SharedMeter(place)
         self._names: dict[str, str] = {}
 
     def take(self, request: Request) -> int:
+        """Grant and count one request (0), or return the milliseconds to wait."""
         return self._meter.take(self._bucket(request))
 
     def learn(self, request: Request, headers: Mapping[str, str]) -> None:
@@ -140,7 +146,7 @@ class Buckets:
 
 
 class SharedMeter:
-    """Stores buckets in Redis for all processes of the bot; without Redis each process counts for itself."""
+    """Counts in Redis for all processes of the bot; without Redis each process counts for itself."""
 
     def __init__(self, place: PlatformContext) -> None:
         self._place = place
@@ -178,7 +184,7 @@ class SharedMeter:
 
 
 class MemoryMeter:
-    """Stores buckets for the threads of one process, by the same rules as the Lua scripts."""
+    """Counts for the threads of one process, by the same rules as the Lua scripts."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from botticelli.errors import PlatformError, PlatformTransient, PlatformUnknown
 from botticelli.platforms.discord.rest.api import Reply, Request
-from botticelli.platforms.discord.rest.request_limits import Buckets, GlobalLimits, parse_wait_seconds, wait_seconds
+from botticelli.platforms.discord.rest.request_limits import GlobalLimits, RouteLimits, parse_wait_seconds, wait_seconds
 from botticelli.platforms.discord.rest.timeouts import timeout_seconds
 from botticelli.platforms.protocol import PlatformContext
 from botticelli.untrusted.bounded_body import ACCEPTED, Unreadable, strict_json, unpacked
@@ -59,7 +59,7 @@ class Client:
         self._read_token = read_token
         self._token = SecretStr(read_token())
         self._inline_wait_seconds = place.inline_wait_seconds if place else 5.0
-        self._buckets = Buckets(place)
+        self._route_limits = RouteLimits(place)
         self._global_limits = global_limits
         self._refused_until = 0.0
         user_agent = f"DiscordBot (botticelli, {version('botticelli')})"
@@ -93,23 +93,23 @@ class Client:
             self._let_in(request, deadline)
             answer = self._once(request)
             if answer.status != 429:
-                self._buckets.learn(request, answer.headers)
+                self._route_limits.learn(request, answer.headers)
                 return Reply(answer.status, answer.body)
             body = answer.body if isinstance(answer.body, dict) else {}
             said = parse_wait_seconds(body.get("retry_after"))
             seconds = max(wait_seconds(said, answer.headers), pause_seconds)
             pause_seconds *= 2
             everywhere = body.get("global") is True or ("via" not in answer.headers and said is None)
-            self._buckets.learn(request, {"x-ratelimit-bucket": answer.headers.get("x-ratelimit-bucket", "")})
+            self._route_limits.learn(request, {"x-ratelimit-bucket": answer.headers.get("x-ratelimit-bucket", "")})
             wait_ms = round(seconds * 1000) + 1
             if everywhere:
                 self._global_limits.close(wait_ms)
             else:
-                self._buckets.close(request, wait_ms)
+                self._route_limits.close(request, wait_ms)
 
     def _let_in(self, request: Request, deadline: float) -> None:
         """Wait until the limit of the route and the global limit grant the request."""
-        while wait_ms := self._buckets.take(request):
+        while wait_ms := self._route_limits.take(request):
             self._wait(wait_ms / 1000, deadline, f"the rate limit of {request.method} {request.route} is used up")
         while (wait := self._global_limits.take()) is not None:
             self._wait(wait.wait_ms / 1000, deadline, wait.why)
