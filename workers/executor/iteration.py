@@ -170,14 +170,16 @@ class _Success:
 
 def _succeed(stage: IterationContext) -> None:
     claim = stage.claim
-    success = _Success(claim, tuple(stage.last_acts), places.may_go_on(lambda: is_queue_empty(stage.runtime)))
+    goes_on = stage.run.iterations > 1 and places.may_go_on(lambda: is_queue_empty(stage.runtime))
+    success = _Success(claim, tuple(stage.last_acts), goes_on)
     try:
         is_held, next_, following = _successes.ask((stage.runtime, claim.run_id), success)
     except Exception:
         with suppress(StaleLease):
             _record_last_acts(stage)
         raise
-    places.go_on_with(next_)
+    if next_ is not None:
+        places.go_on_with(next_)
     if following is not None:
         reach("iteration_finished")
         publish(stage.runtime, following.publications)
