@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueRequest, enqueue
     from botticelli.carousel.enqueuing.fork import Fork, fork
     from botticelli.carousel.enqueuing.from_wire import accept, find_narrative, reject
-    from botticelli.carousel.plan.snapshots import estimates_of, given_variables_of, narrative_of, plan_of, variables_of
+    from botticelli.carousel.plan.planned_calls import plan_of
+    from botticelli.carousel.plan.snapshots import estimates_of, given_variables_of, narrative_of, variables_of
     from botticelli.carousel.result import CarouselResult, result_of
 
 __all__ = [
@@ -80,7 +81,7 @@ make_lazy(
         "pause": "control.run_control",
         "pause_at_spend_cap": "control.budget_pauses",
         "pause_scope": "control.budget_pauses",
-        "plan_of": "plan.snapshots",
+        "plan_of": "plan.planned_calls",
         "prune": "control.retention",
         "publish": "admission.dispatch",
         "reject": "enqueuing.from_wire",

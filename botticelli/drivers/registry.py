@@ -39,6 +39,7 @@ class Drivers:
         self._options = options
         self._where = where or (lambda *path: ".".join(map(str, path)))
         self._made: dict[str, Driver] = {}
+        self._resolved: dict[str, ModelName] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
@@ -57,7 +58,11 @@ class Drivers:
 
         Accepts `provider/model`, or a bare name that an installed driver claims. Raises UnclaimedModel when none does.
         """
-        model = model.strip()
+        if model not in self._resolved:
+            self._resolved[model] = self._resolve(model.strip())
+        return self._resolved[model]
+
+    def _resolve(self, model: str) -> ModelName:
         provider, slash, name = (part.strip() for part in model.partition("/"))
         installed = self.names()
         provider = provider if provider in installed else provider.lower()

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from botticelli.narrative.call_parameters import CallParameters, first_given
-from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
+from botticelli.narrative.execution import CallParameters, Carousel, Multipliers, RunOptions, first_given
 from botticelli.narrative.expressions import ROW_KINDS as ROW_KINDS
 from botticelli.narrative.expressions import Condition as Condition
 from botticelli.narrative.expressions import NestedArguments as NestedArguments

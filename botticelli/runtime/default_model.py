@@ -5,6 +5,7 @@ Sends no request. The choice is made once, at enqueue, and stored with the run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from botticelli.drivers import Drivers, ModelName, RecommendsModel, ReportsReadiness
@@ -18,29 +19,13 @@ PROVIDERS = ("anthropic", "openai", "gemini")
 
 @dataclass(frozen=True, slots=True)
 class DefaultModel:
-    """A chosen model. `key_name` is the variable whose key decided; None for a configured model and for the echo.
+    """A chosen model. `note` is one line for a person: which model answers and why, or what to set.
 
-    `others` are providers that have a key as well. `missing_keys` are the variables that would choose a real model.
+    None for a configured model.
     """
 
     model: str
-    key_name: str | None = None
-    others: tuple[str, ...] = ()
-    missing_keys: tuple[str, ...] = ()
-
-    @property
-    def note(self) -> str | None:
-        """One line for a person: which model answers and why, or what to set; None for a configured model."""
-        if self.missing_keys:
-            keys = ", ".join(self.missing_keys[:-1]) + f" or {self.missing_keys[-1]}"
-            return f"no API key is set: the offline echo answers and no model is called; set {keys}"
-        if self.key_name is None:
-            return None
-        line = f"model {self.model}: {self.key_name} is set"
-        if not self.others:
-            return line
-        also = ", ".join(self.others)
-        return f"{line}; so are keys of {also}, but this model costs least (--model or default_model chooses another)"
+    note: str | None = None
 
 
 def choose_default_model(drivers: Drivers, configured: str) -> DefaultModel:
@@ -59,6 +44,23 @@ def choose_default_model(drivers: Drivers, configured: str) -> DefaultModel:
         else:
             missing.append(readiness.key_names[0])
     if not ready:
-        return DefaultModel(OFFLINE_MODEL, missing_keys=tuple(missing))
+        return DefaultModel(OFFLINE_MODEL, _offline_note(missing))
     provider, model, key_name = ready[0]
-    return DefaultModel(str(ModelName(provider, model)), key_name, tuple(name for name, _, _ in ready[1:]))
+    name = str(ModelName(provider, model))
+    return DefaultModel(name, _key_note(name, key_name, [other for other, _, _ in ready[1:]]))
+
+
+def _offline_note(keys: Sequence[str]) -> str | None:
+    if not keys:
+        return None
+    offer = ", ".join(keys[:-1]) + f" or {keys[-1]}"
+    return f"no API key is set: the offline echo answers and no model is called; set {offer}"
+
+
+def _key_note(model: str, key_name: str, others: Sequence[str]) -> str:
+    """Say whose key chose the model. `others` are providers that have a key as well."""
+    line = f"model {model}: {key_name} is set"
+    if not others:
+        return line
+    also = ", ".join(others)
+    return f"{line}; so are keys of {also}, but this model costs least (--model or default_model chooses another)"

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from botticelli.toml_text.positions import Positions
-from botticelli.toml_text.tokens import Refusal, tokenize
+from botticelli.toml_text.lexer import Positions, Refusal, tokenize
 
 PREFIX = "BOTTICELLI_"
 SHORT_NAMES = {

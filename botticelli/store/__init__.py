@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from botticelli.store.access.api_tokens import ApiToken, ApiTokens
 from botticelli.store.access.stored_answers import StoredAnswer, StoredAnswers
-from botticelli.store.connection.database import as_unwritable, committing, connected
+from botticelli.store.connection.sessions import as_unwritable, committing, connected
 from botticelli.store.connection.tenant_role import bind_to_tenant
 from botticelli.store.fleet.elections import SWEEP, Absence, Duties
 from botticelli.store.fleet.probes import Probe, Probes

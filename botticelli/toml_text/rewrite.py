@@ -11,8 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botticelli.toml_text.positions import Positions, TomlPath
-from botticelli.toml_text.tokens import Refusal, tokenize
+from botticelli.toml_text.lexer import Positions, Refusal, TomlPath, tokenize
 
 _COMMENT = re.compile(r"(?:[^\"'#]|\"(?:[^\"\\]|\\.)*\"|'[^']*')*(#.*)")
 

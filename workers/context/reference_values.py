@@ -12,7 +12,7 @@ from typing import Any
 from botticelli.errors import TemplateError
 from botticelli.narrative import as_text, holds, literal_guilds, look_up, parse_json_or_text
 from botticelli.narrative.model import Condition, Narrative, Reference, Template
-from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.source.problems import shown
 from botticelli.narrative.templates.row_values import row_value
 from botticelli.rows.row_keys import compact
 from botticelli.store import ActRow, Transaction, escape_segment

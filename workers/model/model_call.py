@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from botticelli.budget import Draw, Refusal, Ticket
 from botticelli.carousel.admission.dispatch import refusal_summary
 from botticelli.carousel.admission.money_cap import cap_reason
-from botticelli.carousel.admission.run_caps import run_scope
+from botticelli.carousel.admission.state_machine import run_scope
 from botticelli.carousel.plan.planned_calls import Call
 from botticelli.drivers import (
     CountsTokens,

@@ -19,10 +19,16 @@ from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
 from botticelli.budget.scope_paused import PAUSED
 from botticelli.carousel.actor import Actor
 from botticelli.carousel.admission.ports import AdmissionParts, AdmissionRows, ReservingParts
-from botticelli.carousel.admission.run_caps import exceeded_cap, run_scope
-from botticelli.carousel.admission.state_machine import AwaitApproval, End, Idle, Start, next_step
-from botticelli.carousel.plan.planned_calls import Plan, shares, without_scope
-from botticelli.carousel.plan.snapshots import plan_of
+from botticelli.carousel.admission.state_machine import (
+    AwaitApproval,
+    End,
+    Idle,
+    Start,
+    exceeded_cap,
+    next_step,
+    run_scope,
+)
+from botticelli.carousel.plan.planned_calls import Plan, plan_of, shares, without_scope
 from botticelli.errors import BotticelliError
 from botticelli.messages import Publication, publish_iterations
 from botticelli.runtime.process import Runtime

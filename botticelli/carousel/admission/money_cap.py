@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from botticelli.budget import Refusal
-from botticelli.carousel.admission.run_caps import NANO, nano, run_scope
+from botticelli.carousel.admission.state_machine import NANO, nano, run_scope
 from botticelli.pricing import plain_decimal
 from botticelli.runtime.process import Runtime
 from botticelli.store import Entry, Run, RunMoney, Transaction

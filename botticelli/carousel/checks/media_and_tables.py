@@ -12,7 +12,7 @@ from botticelli.narrative import Loaded
 from botticelli.narrative.model import Act, BotCommandInput, MediaInput, MediaKind, Narrative, TableInput
 from botticelli.narrative.parts.table_updates import read_update
 from botticelli.narrative.source.media_store import MediaLimits
-from botticelli.narrative.source.suggest import did_you_mean
+from botticelli.narrative.source.problems import did_you_mean
 from botticelli.narrative.templates.row_filter import Refused
 from botticelli.runtime.process import Runtime
 from botticelli.security.safe_fetch import fault_of_url

@@ -8,7 +8,7 @@ from pathlib import Path
 from botticelli.carousel.plan.planned_calls import Call, Plan
 from botticelli.drivers import NO_PARAMETERS, Choice, Finding, KnowsParameters
 from botticelli.errors import InvalidInput, NarrativeError, Problem
-from botticelli.narrative.call_parameters import PARAMETERS, CallParameters
+from botticelli.narrative.execution import PARAMETERS, CallParameters
 from botticelli.narrative.model import Act, Narrative
 from botticelli.runtime.process import Runtime
 

@@ -16,8 +16,8 @@ from botticelli.carousel.plan.prompt_sizes import Size
 from botticelli.drivers.interface.token_estimate import estimate_tokens
 from botticelli.errors import InvalidInput, TemplateError
 from botticelli.narrative.model import ROW_KINDS, Act, Narrative, Reference
-from botticelli.narrative.source.suggest import did_you_mean, shown
-from botticelli.narrative.templates.reference_walk import references_in
+from botticelli.narrative.source.problems import did_you_mean, shown
+from botticelli.narrative.templates.references import references_in
 from botticelli.narrative.templates.row_values import column_of, row_value
 from botticelli.narrative.templates.template import as_text
 from botticelli.rows.row import Row

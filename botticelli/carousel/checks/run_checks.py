@@ -25,7 +25,7 @@ from botticelli.carousel.plan.planned_calls import (
 from botticelli.drivers import UnclaimedModel
 from botticelli.errors import NotHere
 from botticelli.narrative import references
-from botticelli.narrative.call_parameters import PARAMETERS
+from botticelli.narrative.execution import PARAMETERS
 from botticelli.narrative.model import MEDIA_KINDS, Narrative
 from botticelli.runtime.process import Runtime
 from botticelli.settings.demands import Demands

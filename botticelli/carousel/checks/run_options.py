@@ -8,8 +8,7 @@ from typing import Any
 
 from botticelli.drivers import ModelName
 from botticelli.errors import InvalidInput
-from botticelli.narrative.call_parameters import ServiceTier
-from botticelli.narrative.execution import RunOptions
+from botticelli.narrative.execution import RunOptions, ServiceTier
 from botticelli.narrative.model import Narrative
 from botticelli.runtime.process import Runtime
 

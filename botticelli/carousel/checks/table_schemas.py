@@ -9,8 +9,8 @@ from botticelli.answer_schema.columns import schema_of_columns
 from botticelli.answer_schema.fields import field_fault
 from botticelli.errors import InvalidInput
 from botticelli.narrative.model import Act, Narrative
-from botticelli.narrative.source.suggest import did_you_mean
-from botticelli.narrative.templates.reference_walk import references_in
+from botticelli.narrative.source.problems import did_you_mean
+from botticelli.narrative.templates.references import references_in
 
 if TYPE_CHECKING:
     from botticelli.store import Transaction

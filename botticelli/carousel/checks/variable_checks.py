@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from botticelli.errors import InvalidInput
 from botticelli.narrative import missing_variables, references
 from botticelli.narrative.model import Narrative
-from botticelli.narrative.source.suggest import nearest
+from botticelli.narrative.source.problems import nearest
 
 
 def check_variables(narrative: Narrative, given: Mapping[str, str]) -> None:

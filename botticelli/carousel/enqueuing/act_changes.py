@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from botticelli.errors import InvalidInput
 from botticelli.narrative import Environment, parse_template
-from botticelli.narrative.call_parameters import PARAMETERS
+from botticelli.narrative.execution import PARAMETERS
 from botticelli.narrative.model import Act, Narrative, Template, TextInput
 
 

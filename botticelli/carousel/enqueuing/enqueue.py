@@ -21,10 +21,10 @@ from botticelli.carousel.plan.planned_calls import (
     estimated_cost_usd,
     estimated_tokens,
     estimates_in,
+    keep_plan,
     with_models,
     with_multipliers,
 )
-from botticelli.carousel.plan.snapshots import keep_plan
 from botticelli.errors import InvalidInput
 from botticelli.messages import new_run_id, run_id_for
 from botticelli.narrative import Loaded, literal_guilds, references

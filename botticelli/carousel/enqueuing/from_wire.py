@@ -14,7 +14,7 @@ from botticelli.carousel.enqueuing.enqueue import Enqueued, EnqueueRequest, enqu
 from botticelli.errors import BotticelliError, InvalidInput, NotFound, ServiceUnavailable
 from botticelli.loading.app_folder import app_folder
 from botticelli.narrative import Environment, Loaded, load_narrative, parse_narrative
-from botticelli.narrative.source.suggest import did_you_mean, shown
+from botticelli.narrative.source.problems import did_you_mean, shown
 from botticelli.runtime.process import Runtime
 from botticelli.security.policy import SENT_AS_TEXT
 from botticelli.security.request_checks import NAME_CHARACTERS

@@ -14,7 +14,7 @@ from botticelli.carousel.plan.planned_calls import carousel_of, plan_iteration, 
 from botticelli.errors import InvalidInput
 from botticelli.narrative import Loaded
 from botticelli.narrative.model import Narrative
-from botticelli.narrative.source.suggest import did_you_mean, shown
+from botticelli.narrative.source.problems import did_you_mean, shown
 from botticelli.rows.row import RowSource
 from botticelli.rows.row_choice import choose_rows
 from botticelli.rows.row_set import Choice, RowSet

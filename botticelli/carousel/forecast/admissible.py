@@ -13,10 +13,8 @@ from botticelli.budget import Refusal, Scope
 from botticelli.budget.memory.preloaded import PreloadedBudget
 from botticelli.budget.scope_paused import ScopePaused
 from botticelli.carousel.admission.dispatch import EndedTickets, next_numbers, reserve, ticket_id
-from botticelli.carousel.admission.run_caps import exceeded_cap
-from botticelli.carousel.admission.state_machine import Start, next_step
-from botticelli.carousel.plan.planned_calls import Plan, scopes_in, shares
-from botticelli.carousel.plan.snapshots import plan_of
+from botticelli.carousel.admission.state_machine import Start, exceeded_cap, next_step
+from botticelli.carousel.plan.planned_calls import Plan, plan_of, scopes_in, shares
 from botticelli.errors import BotticelliError
 from botticelli.runtime.process import Runtime
 from botticelli.runtime.scopes import OverrideRows

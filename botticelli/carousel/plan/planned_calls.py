@@ -19,10 +19,12 @@ from botticelli.carousel.plan.estimates import (
     Estimates,
     fallback_names,
     first_estimates,
+    from_json,
     model_name,
     turns,
 )
-from botticelli.carousel.plan.plan_parts import PlanParts
+from botticelli.carousel.plan.plan_parts import PlanParts, PlanRows
+from botticelli.carousel.plan.snapshots import snapshot_of
 from botticelli.drivers import ModelName
 from botticelli.narrative import literal_guilds
 from botticelli.narrative.execution import Carousel, Multipliers, RunOptions
@@ -32,6 +34,7 @@ from botticelli.pricing import STANDARD, UNKNOWN_PRICE, KnownPrice
 from botticelli.settings.demands import Demands
 
 ONCE = Carousel(iterations=1)
+PLANS_KEPT = 256
 REASONS_TOKENS = 200
 """Reserved for the reasons of a rejection in the prompt of the next attempt."""
 
@@ -191,6 +194,23 @@ def plan_iteration(
             calls.append(replace(call, attempts=attempts, may_repair=act.is_typed))
         plan[position] = replace(calls[0], fallbacks=tuple(calls[1:]))
     return plan
+
+
+def plan_of(runtime: PlanParts, tx: PlanRows, run_id: str) -> Plan:
+    """Return the plan of the run's iterations, which is computed once per process."""
+    plan: Plan | None = runtime.plans.get(run_id)
+    if plan is None:
+        snapshot = snapshot_of(tx, run_id)
+        plan = plan_iteration(runtime, snapshot.narrative, from_json(snapshot.estimates), snapshot.demands)
+        keep_plan(runtime, run_id, plan)
+    return plan
+
+
+def keep_plan(runtime: PlanParts, run_id: str, plan: Plan) -> None:
+    """Keep the plan of a run for `plan_of`; forget the oldest plans."""
+    while len(runtime.plans) >= PLANS_KEPT:
+        runtime.plans.pop(next(iter(runtime.plans)), None)
+    runtime.plans[run_id] = plan
 
 
 def without_scope(plan: Plan, scope: str) -> Plan | None:

@@ -12,8 +12,7 @@ from typing import Any
 from cachetools import LRUCache
 
 from botticelli.carousel.plan.estimates import Estimates, from_json
-from botticelli.carousel.plan.plan_parts import PlanParts, PlanRows
-from botticelli.carousel.plan.planned_calls import Plan, plan_iteration
+from botticelli.carousel.plan.plan_parts import PlanRows
 from botticelli.narrative.model import Narrative
 from botticelli.settings.demands import Demands, demands_from_rows
 
@@ -21,7 +20,9 @@ CACHE_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Snapshot:
+class RunSnapshot:
+    """A checked narrative with the variables, estimates and demands of its run."""
+
     narrative: Narrative
     variables: dict[str, str]
     estimates: Mapping[str, Any]
@@ -29,16 +30,17 @@ class _Snapshot:
     demands: tuple[Demands, ...]
 
 
-_snapshots: LRUCache[str, _Snapshot] = LRUCache(CACHE_SIZE)
+_snapshots: LRUCache[str, RunSnapshot] = LRUCache(CACHE_SIZE)
 _lock = Lock()
 
 
-def _read(tx: PlanRows, run_id: str) -> _Snapshot:
+def snapshot_of(tx: PlanRows, run_id: str) -> RunSnapshot:
+    """Return what was stored with the run at enqueue, with the narrative as it was checked."""
     with _lock:
         snapshot = _snapshots.get(run_id)
     if snapshot is None:
         row = tx.runs.snapshot(run_id)
-        snapshot = _Snapshot(
+        snapshot = RunSnapshot(
             Narrative.model_validate(row.narrative),
             row.variables,
             row.estimates,
@@ -56,42 +58,25 @@ def _demands(stored: str) -> tuple[Demands, ...]:
 
 
 def narrative_of(tx: PlanRows, run_id: str) -> Narrative:
-    return _read(tx, run_id).narrative
+    return snapshot_of(tx, run_id).narrative
 
 
 def estimates_of(tx: PlanRows, run_id: str) -> Estimates:
     """Return the estimates of a run as decided at enqueue, so that every plan of its iterations is the same."""
-    return from_json(_read(tx, run_id).estimates)
-
-
-def plan_of(runtime: PlanParts, tx: PlanRows, run_id: str) -> Plan:
-    """Return the plan of the run's iterations, which is computed once per process."""
-    plan: Plan | None = runtime.plans.get(run_id)
-    if plan is None:
-        snapshot = _read(tx, run_id)
-        plan = plan_iteration(runtime, snapshot.narrative, from_json(snapshot.estimates), snapshot.demands)
-        keep_plan(runtime, run_id, plan)
-    return plan
-
-
-def keep_plan(runtime: PlanParts, run_id: str, plan: Plan) -> None:
-    """Keep the plan of a run for `plan_of`; forget the oldest plans."""
-    while len(runtime.plans) >= CACHE_SIZE:
-        runtime.plans.pop(next(iter(runtime.plans)), None)
-    runtime.plans[run_id] = plan
+    return from_json(snapshot_of(tx, run_id).estimates)
 
 
 def demands_of_run(tx: PlanRows, run_id: str) -> tuple[Demands, ...]:
     """Return the demands of the settings that the run was enqueued with."""
-    return _read(tx, run_id).demands
+    return snapshot_of(tx, run_id).demands
 
 
 def given_variables_of(tx: PlanRows, run_id: str) -> dict[str, str]:
     """Return the variables given at enqueue. They override all defaults, those of embedded narratives included."""
-    return _read(tx, run_id).variables
+    return snapshot_of(tx, run_id).variables
 
 
 def variables_of(tx: PlanRows, run_id: str) -> dict[str, str]:
     """Return the variables of a run: those given at enqueue over the narrative's defaults."""
-    snapshot = _read(tx, run_id)
+    snapshot = snapshot_of(tx, run_id)
     return snapshot.narrative.variables | snapshot.variables

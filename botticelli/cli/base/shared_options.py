@@ -13,7 +13,7 @@ from botticelli.messages import SERVICE_TIERS
 
 if TYPE_CHECKING:
     from botticelli.carousel.enqueuing.enqueue import EnqueueRequest
-    from botticelli.narrative.call_parameters import ServiceTier
+    from botticelli.narrative.execution import ServiceTier
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 LARGEST_COUNT = 1_000_000_000

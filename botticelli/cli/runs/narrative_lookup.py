@@ -67,7 +67,7 @@ def _nearest_file(invocation: Invocation, path: Path) -> Path | None:
 
     Looks in the folder of the path, then in the working directory, the folders in it and those of `narrative list`.
     """
-    from botticelli.narrative.source.suggest import nearest
+    from botticelli.narrative.source.problems import nearest
 
     beside = _files(path.parent, "*.toml")
     others = [*_files(Path(), "*.toml"), *_files(Path(), "[!.]*/*.toml")]

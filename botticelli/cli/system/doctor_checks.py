@@ -28,7 +28,8 @@ from botticelli.platforms import Configurable
 from botticelli.runtime.heartbeats import STALLED, fleet, live_workers, own_facts, worker_troubles
 from botticelli.settings import shown_url
 from botticelli.settings.network import connection_fault
-from botticelli.store.connection.database import connected, make_engine, schema_status
+from botticelli.store.connection.database import make_engine, schema_status
+from botticelli.store.connection.sessions import connected
 
 State = Literal["ok", "note", "warn", "fail"]
 """`note`: not set up, and not used by these settings."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.errors import InvalidInput, TemplateError
 from botticelli.monitoring.export.records import Record
-from botticelli.narrative.source.suggest import did_you_mean
+from botticelli.narrative.source.problems import did_you_mean
 from botticelli.narrative.templates.json_path import look_up, parse_json_or_text
 
 OF_RECORD = (

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from botticelli.narrative.assembly.draft import NarrativeDraft
 from botticelli.narrative.model import Act
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.source.problems import Problems, shown
 
 Waits = list[frozenset[int]]
 """Places of the acts that an act waits for, one set for each place in the order of a narrative."""

@@ -23,10 +23,9 @@ from botticelli.narrative.assembly.reference_checks import (
 from botticelli.narrative.document.outline import build_outline
 from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections
 from botticelli.narrative.model import Act, Narrative, Reference
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import shown
-from botticelli.narrative.templates.reference_walk import map_references
-from botticelli.toml_text.positions import TomlPath
+from botticelli.narrative.source.problems import Problems, shown
+from botticelli.narrative.templates.references import map_references
+from botticelli.toml_text.lexer import TomlPath
 
 MAX_DEPTH = 8
 """Limits narratives within narratives, the outermost one included."""

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botticelli.narrative.call_parameters import PARAMETERS, Place
 from botticelli.narrative.document.outline import Outline, WrittenAct
 from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections, TomlValue
-from botticelli.narrative.execution import Carousel, Multipliers
+from botticelli.narrative.execution import PARAMETERS, Carousel, Multipliers, Place
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, NAME_WORDS, fits, read_table
 from botticelli.narrative.model import Act, Narrative, Template
@@ -29,7 +28,7 @@ from botticelli.narrative.source.media_store import MediaStore
 from botticelli.narrative.source.problems import Problems
 from botticelli.narrative.source.source_text import SourceLimits
 from botticelli.narrative.templates.template_reader import ReferenceUse, TemplateReader, check_header_uses
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 
 _ACT_FIELDS = (
     *PARAMETERS,

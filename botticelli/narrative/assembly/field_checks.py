@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from botticelli.answer_schema.fields import field_fault, is_optional
 from botticelli.narrative.model import Act
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.source.problems import Problems, shown
 from botticelli.narrative.templates.template_reader import ReferenceUse
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from botticelli.narrative.call_parameters import PARAMETERS, first_given, placed_in
+from botticelli.narrative.execution import PARAMETERS, first_given, placed_in
 from botticelli.narrative.model import Act, Input, Narrative, NarrativeInput, Reference, Scope
-from botticelli.narrative.templates.reference_walk import map_references
+from botticelli.narrative.templates.references import map_references
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from botticelli.narrative.document.sections import NarrativeSection, read_sectio
 from botticelli.narrative.model import Narrative
 from botticelli.narrative.source.environment import Environment
 from botticelli.narrative.source.media_store import MediaLimits, MediaStore
-from botticelli.narrative.source.problems import Problems
+from botticelli.narrative.source.problems import Problems, shown
 from botticelli.narrative.source.source_text import (
     LOCAL,
     WIRE,
@@ -32,9 +32,7 @@ from botticelli.narrative.source.source_text import (
     read_beside,
     read_file,
 )
-from botticelli.narrative.source.suggest import shown
-from botticelli.toml_text.positions import Positions, TomlPath
-from botticelli.toml_text.tokens import MAX_DEPTH, Refusal, Token, tokenize
+from botticelli.toml_text.lexer import MAX_DEPTH, Positions, Refusal, Token, TomlPath, tokenize
 from botticelli.toml_text.translation import Translation
 
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", re.DOTALL)

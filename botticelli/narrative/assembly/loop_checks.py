@@ -6,8 +6,7 @@ from collections.abc import Collection
 
 from botticelli.narrative.assembly.draft import NarrativeDraft
 from botticelli.narrative.model import Act, TableInput
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import did_you_mean, shown
+from botticelli.narrative.source.problems import Problems, did_you_mean, shown
 
 
 def check_loops(draft: NarrativeDraft, performing: Collection[str], problems: Problems) -> None:

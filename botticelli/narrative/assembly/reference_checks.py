@@ -9,8 +9,7 @@ from botticelli.narrative.assembly.draft import NarrativeDraft
 from botticelli.narrative.assembly.field_checks import check_field
 from botticelli.narrative.execution import Carousel
 from botticelli.narrative.model import ROW_KINDS, Act, Reference
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import nearest, shown
+from botticelli.narrative.source.problems import Problems, nearest, shown
 from botticelli.narrative.templates.row_values import column_of
 from botticelli.narrative.templates.template_reader import ReferenceUse
 

@@ -16,8 +16,7 @@ from botticelli.errors import InvalidInput
 from botticelli.narrative.assembly.load import parse_all
 from botticelli.narrative.authoring.modernise import modernise
 from botticelli.narrative.source.environment import Environment
-from botticelli.toml_text.positions import Positions, TomlPath
-from botticelli.toml_text.tokens import Refusal, tokenize
+from botticelli.toml_text.lexer import Positions, Refusal, TomlPath, tokenize
 
 MAX_INLINE_CHARACTERS = 128 * 1024
 """Limits the size of a file that tomlkit rewrites: its time grows with the square of the size."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from botticelli.narrative.assembly.load import read_founding
 from botticelli.narrative.source.environment import Environment
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 from botticelli.toml_text.rewrite import Change, get, rewrite
 from botticelli.toml_text.translation import Translation
 

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER
 from botticelli.narrative.model import MEDIA_KINDS
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 from botticelli.toml_text.translation import Translation
 
 ACT_MARKS = ("inputs", "store_as", "state_capture", "user", "processors", "config")

@@ -18,7 +18,7 @@ from botticelli.narrative.document.founding_acts import (
 )
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER
-from botticelli.narrative.source.suggest import nearest, shown
+from botticelli.narrative.source.problems import nearest, shown
 from botticelli.toml_text.translation import Translation
 
 ROOT_MARKS = ("narration", "narratives", "config", "steps")

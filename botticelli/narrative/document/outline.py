@@ -13,9 +13,8 @@ from typing import Any
 from botticelli.narrative.document.sections import NarrativeSection, NarrativeSections, TomlValue
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, LIST, TABLE, Keys, fits, read_table
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import shown
-from botticelli.toml_text.positions import TomlPath
+from botticelli.narrative.source.problems import Problems, shown
+from botticelli.toml_text.lexer import TomlPath
 
 MAX_ACTS = 200
 RESERVED = "previous"

@@ -11,9 +11,8 @@ from typing import Any
 
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import IDENTIFIER, TABLE, fits, read_table
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import nearest, shown
-from botticelli.toml_text.positions import TomlPath
+from botticelli.narrative.source.problems import Problems, nearest, shown
+from botticelli.toml_text.lexer import TomlPath
 
 _TABLES = ("carousel", "budget", "variables", "schedule")
 _NARRATIVE_KEYS = ("description", "narrative", *keys.OWN)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import nearest, shown
-from botticelli.toml_text.positions import TomlPath
+from botticelli.narrative.source.problems import Problems, nearest, shown
+from botticelli.toml_text.lexer import TomlPath
 from botticelli.untrusted.durations import DURATION, parse_seconds
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")

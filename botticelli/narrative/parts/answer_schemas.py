@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 from botticelli.answer_schema.reading import SchemaFault, read_schema
+from botticelli.narrative.source.problems import shown
 from botticelli.narrative.source.source_text import FileMissing, Unreadable, read_within
-from botticelli.narrative.source.suggest import shown
 from botticelli.narrative.templates.template_reader import TemplateReader
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 
 CONTENT = re.compile(r"content\.([a-z_][a-z0-9_]{0,62})")
 USE = 'write the name of a file, such as "post.schema.json", or a content table, such as "content.posts"'

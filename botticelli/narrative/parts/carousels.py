@@ -13,13 +13,12 @@ from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import TABLE, fits, read_table
 from botticelli.narrative.model import TableInput
 from botticelli.narrative.parts.inputs import Resource
-from botticelli.narrative.source.problems import Problems
+from botticelli.narrative.source.problems import Problems, shown
 from botticelli.narrative.source.source_text import FileMissing, Unreadable, open_within
-from botticelli.narrative.source.suggest import shown
 from botticelli.rows.files import FileForm, FileSource, from_descriptor
 from botticelli.rows.lists import ListSource
 from botticelli.rows.row import BadRow
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 
 
 def read_budget(path: TomlPath, table: dict[str, Any] | None, problems: Problems) -> Multipliers:

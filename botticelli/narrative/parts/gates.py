@@ -12,11 +12,10 @@ from botticelli.narrative.gate import Gate, Unique
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import MAX_WHOLE, read_table
 from botticelli.narrative.model import Condition, Input, is_spoken
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.source.problems import Problems, shown
 from botticelli.narrative.templates.conditions import USE, read_condition
 from botticelli.narrative.templates.template_reader import TemplateReader
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 from botticelli.untrusted.durations import parse_seconds
 
 JUDGES = ("checks", "unique", "accept_if")

@@ -25,10 +25,9 @@ from botticelli.narrative.model import (
 from botticelli.narrative.parts.media_inputs import read_media
 from botticelli.narrative.parts.policies import read_bot_policy
 from botticelli.narrative.parts.table_inputs import read_table_input
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import nearest, shown
+from botticelli.narrative.source.problems import Problems, nearest, shown
 from botticelli.narrative.templates.template_reader import TemplateReader
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 
 MAX_INPUTS = 20
 PERFORMS = ("narrative", "narrative_ref")

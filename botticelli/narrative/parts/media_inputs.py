@@ -24,10 +24,10 @@ from botticelli.narrative.language.media_formats import (
 from botticelli.narrative.language.value_rules import read_table
 from botticelli.narrative.model import MEDIA_KINDS, MediaInput, MediaKind, Template
 from botticelli.narrative.source.media_store import MediaStoreFull
+from botticelli.narrative.source.problems import shown
 from botticelli.narrative.source.source_text import Unreadable, read_bytes_within
-from botticelli.narrative.source.suggest import shown
 from botticelli.narrative.templates.template_reader import TemplateReader
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 
 _SOURCES = ("url", "base64", "file")
 _DATA_URL = re.compile(r"data:([^;,]*);base64,")

@@ -9,10 +9,9 @@ from typing import Any
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import fits, read_table
 from botticelli.narrative.permissions import Security
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.source.problems import Problems, shown
 from botticelli.narrative.templates.template_reader import TemplateReader
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 
 
 def read_security(written: Any, texts: TemplateReader) -> Security | None:

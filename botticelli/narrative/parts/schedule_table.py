@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import TEXT, fits, read_table
-from botticelli.narrative.source.problems import Problems
-from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.source.problems import Problems, shown
 from botticelli.schedules.definition import ScheduleDefinition
 from botticelli.schedules.definition_checks import faults_of
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 
 MOMENTS = ("anchor", "starts_at", "ends_at")
 

@@ -7,10 +7,10 @@ from typing import Any, get_args
 from botticelli.narrative.language import keys
 from botticelli.narrative.language.value_rules import TABLE, TEXT, fits, read_table
 from botticelli.narrative.model import AllOf, Comparison, Filter, Not, SortOrder, TableInput, Value
-from botticelli.narrative.source.suggest import nearest, shown
+from botticelli.narrative.source.problems import nearest, shown
 from botticelli.narrative.templates.row_filter import COLUMN, COLUMN_WORDS, Refused, parse_where
 from botticelli.narrative.templates.template_reader import TemplateReader
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 
 MAX_COLUMNS = 100
 MAX_VALUES = 1000

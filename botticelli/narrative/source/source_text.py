@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from botticelli.toml_text.decoding import NotUtf8, decoded
+from botticelli.toml_text.lexer import NotUtf8, decoded
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from botticelli.errors import TemplateError
-from botticelli.narrative.source.suggest import did_you_mean, shown
+from botticelli.narrative.source.problems import did_you_mean, shown
 from botticelli.untrusted.storable import storable
 
 MAX_DEPTH = 200

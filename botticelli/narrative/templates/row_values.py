@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from botticelli.errors import TemplateError
-from botticelli.narrative.source.suggest import did_you_mean, shown
+from botticelli.narrative.source.problems import did_you_mean, shown
 from botticelli.narrative.templates.json_path import look_up
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from botticelli.narrative.model import NestedArguments, Reference, ReferenceKind, Template, Value
 from botticelli.narrative.source.environment import OPEN_PREFIX, Environment
-from botticelli.narrative.source.suggest import shown
+from botticelli.narrative.source.problems import shown
 
 Resolve = Callable[[Reference], Any]
 """Returns the value of a reference as JSON data. Raises TemplateError when there is no such value."""

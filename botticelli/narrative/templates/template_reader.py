@@ -9,11 +9,10 @@ from pathlib import Path
 from botticelli.narrative.model import Reference, Template
 from botticelli.narrative.source.environment import Environment
 from botticelli.narrative.source.media_store import MediaStore
-from botticelli.narrative.source.problems import Problems
+from botticelli.narrative.source.problems import Problems, shown
 from botticelli.narrative.source.source_text import FileMissing, SourceLimits, Unreadable, read_within
-from botticelli.narrative.source.suggest import shown
 from botticelli.narrative.templates.template import Braces, parse_template
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 from botticelli.untrusted.storable import is_blank
 
 _REFERENCE_WEIGHT = 64

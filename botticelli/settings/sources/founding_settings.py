@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from botticelli.toml_text.positions import TomlPath
+from botticelli.toml_text.lexer import TomlPath
 from botticelli.toml_text.rewrite import Change, get, rewrite
 from botticelli.toml_text.translation import Translation
 

@@ -21,8 +21,7 @@ from botticelli.settings.origins import Origins, shortened
 from botticelli.settings.sources.environment_variables import variables
 from botticelli.settings.sources.founding_settings import converted, foreign_providers, is_founding, translate
 from botticelli.settings.sources.settings_file import read_settings_file
-from botticelli.toml_text.positions import TomlPath
-from botticelli.toml_text.tokens import MAX_DEPTH, MAX_KEY_PARTS
+from botticelli.toml_text.lexer import MAX_DEPTH, MAX_KEY_PARTS, TomlPath
 
 MAX_INTEGER = 10**15
 MAX_FLOAT = 1e9

@@ -11,9 +11,7 @@ from typing import Any
 
 from botticelli.errors import SettingsError
 from botticelli.settings.sources.founding_settings import is_founding, without_nulls
-from botticelli.toml_text.decoding import NotUtf8, decoded
-from botticelli.toml_text.positions import Positions
-from botticelli.toml_text.tokens import Refusal, tokenize
+from botticelli.toml_text.lexer import NotUtf8, Positions, Refusal, decoded, tokenize
 
 FILE = "botticelli.toml"
 MAX_BYTES = 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, text
 
-from botticelli.store.connection.database import connected
+from botticelli.store.connection.sessions import connected
 from botticelli.store.schema.statements import statement
 
 RUN_TABLES = (

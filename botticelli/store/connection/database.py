@@ -1,30 +1,32 @@
-"""Connects to Postgres, and checks and migrates the version of its schema."""
+"""Makes the engine of Postgres, and checks and migrates the version of its schema."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError
 
 from botticelli.errors import (
     DatabaseBehind,
     DatabaseUnfit,
-    DatabaseUnwritable,
     InvalidInput,
-    ServiceUnavailable,
     SettingsError,
 )
 from botticelli.loading.app_folder import app_folder
-from botticelli.settings import shown_url
 from botticelli.settings.network import Fault, certificates_fault, file_fault
 from botticelli.store.connection.schema_roles import restore_roles
-from botticelli.store.connection.sessions import POOLED, SessionLimits, limit_sessions, ping_doubtful_connections
+from botticelli.store.connection.sessions import (
+    ORIGIN,
+    SessionLimits,
+    connected,
+    limit_sessions,
+    ping_doubtful_connections,
+    shown,
+)
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -32,13 +34,9 @@ if TYPE_CHECKING:
 NEWEST = "head"
 MIGRATION_LOCK = 0x426F7474
 """Key of the advisory lock under which the schema is changed."""
-ORIGIN = "botticelli_origin"
-"""Execution option of an engine: where its URL was configured."""
 _FILES = {"sslrootcert": certificates_fault, "sslcert": file_fault, "sslkey": file_fault, "sslcrl": file_fault}
 _NO_FILES = ("", "system")
 """Values that libpq accepts in place of a file."""
-NO_WRITES = frozenset({"25006", "53100", "58030"})
-"""SQLSTATE of a read-only transaction, a full disk and an input/output error."""
 
 _REVISION = re.compile(r'^revision = "(\w+)"', re.MULTILINE)
 _DOWN_REVISION = re.compile(r'^down_revision = "(\w+)"', re.MULTILINE)
@@ -86,63 +84,6 @@ def _certificate_fault(url: str) -> Fault | None:
     return None
 
 
-@contextmanager
-def connected(engine: Engine) -> Iterator[Connection]:
-    """Connect and begin a transaction.
-
-    Raises ServiceUnavailable, without the password, when the server can't be reached or accepts no session.
-    """
-    with _connection(engine) as connection, connection.begin():
-        yield connection
-
-
-@contextmanager
-def committing(engine: Engine) -> Iterator[Connection]:
-    """Connect, and let the server commit each statement by itself. Raises as `connected` does.
-
-    Behind a pooler the block is a transaction, since the timeouts of a session are set in each.
-    """
-    with _connection(engine) as connection:
-        if connection.info.get(POOLED):
-            with connection.begin():
-                yield connection
-            return
-        driver: Any = connection.connection.dbapi_connection
-        driver.autocommit = True
-        try:
-            yield connection
-        finally:
-            if not driver.closed:
-                driver.autocommit = False
-
-
-def _connection(engine: Engine) -> Connection:
-    try:
-        return engine.connect()
-    except DBAPIError as error:
-        raise _unreachable(engine, error) from None
-
-
-def _unreachable(engine: Engine, error: DBAPIError) -> ServiceUnavailable:
-    lines = str(error.orig).strip().splitlines()
-    reason = lines[0] if lines else type(error.orig).__name__
-    origin = engine.get_execution_options().get(ORIGIN, "database.url")
-    do = f"check {origin}, or unset it to use the embedded server"
-    if "startup parameter" in reason:
-        do = "let the pooler ignore it: see docs/howto/poolers.md"
-    elif reason.startswith("invalid "):  # libpq repeats the value
-        reason, do = (
-            "a parameter after the `?` of its URL is unknown or has an invalid value",
-            f"check {origin}",
-        )
-    return ServiceUnavailable(f"Postgres can't be reached: {reason}", where=shown(engine), do=do)
-
-
-def shown(engine: Engine) -> str:
-    """Return the engine's URL without its password, for messages."""
-    return shown_url(engine.url.render_as_string(hide_password=False))
-
-
 def require_utf8(connection: Connection) -> None:
     """Raise DatabaseUnfit unless the encoding of the database is UTF8, which holds every character of a model."""
     encoding = connection.execute(text("show server_encoding")).scalar_one()
@@ -152,17 +93,6 @@ def require_utf8(connection: Connection) -> None:
             where=shown(connection.engine),
             do="create one with `create database ... encoding 'UTF8' template template0`, and name it in the URL",
         )
-
-
-def as_unwritable(engine: Engine, error: DBAPIError) -> DatabaseUnwritable | None:
-    """Return Unwritable if the error says that the server accepts no writes now, else None."""
-    if getattr(error.orig, "pgcode", None) not in NO_WRITES:
-        return None
-    return DatabaseUnwritable(
-        f"Postgres accepts no writes: {str(error.orig).strip().splitlines()[0]}",
-        where=shown(engine),
-        do="free its disk or end its read-only mode; work then continues automatically",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Keeps Postgres sessions usable: sets their timeouts at both ends, and finds dead ones of the pool before they are used.
+"""Opens Postgres sessions: sets their timeouts at both ends, and finds dead ones of the pool before they are used.
 
 Timeouts are set after a session has connected; behind a pooler in each transaction instead. None are in the startup
 packet: poolers reject a packet with `options`, or hand the session to another client.
@@ -14,12 +14,16 @@ import os
 import platform
 import select
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+
+from botticelli.errors import DatabaseUnwritable, ServiceUnavailable
+from botticelli.settings import shown_url
 
 POOLED = "pooled"
 """Marks a connection through a pooler, whose session may belong to another client later."""
@@ -29,6 +33,10 @@ PROBES = 3
 IDLE_SECONDS = 1.0
 """A connection that was idle for longer is pinged, since a network may drop it without notice."""
 RETURNED_AT = "returned_at"
+ORIGIN = "botticelli_origin"
+"""Execution option of an engine: where its URL was configured."""
+NO_WRITES = frozenset({"25006", "53100", "58030"})
+"""SQLSTATE of a read-only transaction, a full disk and an input/output error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +155,71 @@ def _has_unread_data(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+@contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    """Connect and begin a transaction.
+
+    Raises ServiceUnavailable, without the password, when the server can't be reached or accepts no session.
+    """
+    with _connection(engine) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def committing(engine: Engine) -> Iterator[Connection]:
+    """Connect, and let the server commit each statement by itself. Raises as `connected` does.
+
+    Behind a pooler the block is a transaction, since the timeouts of a session are set in each.
+    """
+    with _connection(engine) as connection:
+        if connection.info.get(POOLED):
+            with connection.begin():
+                yield connection
+            return
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = True
+        try:
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
+
+
+def _connection(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except DBAPIError as error:
+        raise _unreachable(engine, error) from None
+
+
+def _unreachable(engine: Engine, error: DBAPIError) -> ServiceUnavailable:
+    lines = str(error.orig).strip().splitlines()
+    reason = lines[0] if lines else type(error.orig).__name__
+    origin = engine.get_execution_options().get(ORIGIN, "database.url")
+    do = f"check {origin}, or unset it to use the embedded server"
+    if "startup parameter" in reason:
+        do = "let the pooler ignore it: see docs/howto/poolers.md"
+    elif reason.startswith("invalid "):  # libpq repeats the value
+        reason, do = (
+            "a parameter after the `?` of its URL is unknown or has an invalid value",
+            f"check {origin}",
+        )
+    return ServiceUnavailable(f"Postgres can't be reached: {reason}", where=shown(engine), do=do)
+
+
+def shown(engine: Engine) -> str:
+    """Return the engine's URL without its password, for messages."""
+    return shown_url(engine.url.render_as_string(hide_password=False))
+
+
+def as_unwritable(engine: Engine, error: DBAPIError) -> DatabaseUnwritable | None:
+    """Return Unwritable if the error says that the server accepts no writes now, else None."""
+    if getattr(error.orig, "pgcode", None) not in NO_WRITES:
+        return None
+    return DatabaseUnwritable(
+        f"Postgres accepts no writes: {str(error.orig).strip().splitlines()[0]}",
+        where=shown(engine),
+        do="free its disk or end its read-only mode; work then continues automatically",
+    )

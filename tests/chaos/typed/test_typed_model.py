@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from botticelli.answer_schema.checking import misfits
-from botticelli.carousel.plan.planned_calls import shares
-from botticelli.carousel.plan.snapshots import narrative_of, plan_of
+from botticelli.carousel.plan.planned_calls import plan_of, shares
+from botticelli.carousel.plan.snapshots import narrative_of
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow
 from tests.chaos.fleet.invariants import held

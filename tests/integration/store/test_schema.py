@@ -16,14 +16,8 @@ from botticelli.errors import DatabaseBehind, DatabaseUnfit, InvalidInput, Servi
 from botticelli.runtime.process import Runtime
 from botticelli.settings import load_settings
 from botticelli.store import NewRow, Origin, Query, Store, Tables
-from botticelli.store.connection.database import (
-    connected,
-    downgrade,
-    make_engine,
-    require_current,
-    schema_status,
-    upgrade,
-)
+from botticelli.store.connection.database import downgrade, make_engine, require_current, schema_status, upgrade
+from botticelli.store.connection.sessions import connected
 from botticelli.store.schema.tables import metadata
 
 

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from botticelli.errors import ServiceUnavailable
 from botticelli.runtime.process import Runtime
 from botticelli.store import Store
-from botticelli.store.connection.database import connected, make_engine
+from botticelli.store.connection.database import make_engine
+from botticelli.store.connection.sessions import connected
 from tests.support.servers.proxy import Proxy
 from tests.support.waiting import wait_until
 

@@ -8,8 +8,7 @@ from typing import get_args
 from botticelli.drivers.interface.model_parameters import LEVELS, TIERS
 from botticelli.messages import SERVICE_TIERS
 from botticelli.narrative import load_narrative, parse_narrative
-from botticelli.narrative.call_parameters import Place, ServiceTier, Thinking
-from botticelli.narrative.execution import RunOptions
+from botticelli.narrative.execution import Place, RunOptions, ServiceTier, Thinking
 from botticelli.narrative.model import Narrative
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from botticelli.toml_text.positions import Positions, TomlPath
-from botticelli.toml_text.tokens import Refusal, tokenize
+from botticelli.toml_text.lexer import Positions, Refusal, TomlPath, tokenize
 
 ROOT = Path(__file__).parents[3]
 

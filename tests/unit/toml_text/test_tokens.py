@@ -10,7 +10,7 @@ import pytest
 from botticelli.errors import NarrativeError
 from botticelli.narrative import parse_narrative
 from botticelli.narrative.source.source_text import LOCAL, WIRE
-from botticelli.toml_text.tokens import MAX_TOKENS, Refusal, tokenize
+from botticelli.toml_text.lexer import MAX_TOKENS, Refusal, tokenize
 
 BOMBS = {
     "brackets": ("a = " + "[" * 1000, "story.toml:1:37: is nested more than 32 levels deep; write it flatter"),

@@ -21,8 +21,7 @@ from botticelli.http.wire.field_words import in_fields
 from botticelli.http.wire.problem_answers import Problem
 from botticelli.http.wire.views import STRICT, Body, shown, view_of
 from botticelli.messages import new_run_id, run_id_for
-from botticelli.narrative.call_parameters import ServiceTier
-from botticelli.narrative.execution import Multipliers
+from botticelli.narrative.execution import Multipliers, ServiceTier
 from botticelli.runtime.heartbeats import live_workers
 from botticelli.security.request_checks import check_request
 from botticelli.store import Run

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from botticelli.budget import Ticket
 from botticelli.carousel import EnqueueRequest, enqueue
 from botticelli.carousel.plan.estimates import REPAIR_TOKENS
-from botticelli.carousel.plan.snapshots import plan_of
+from botticelli.carousel.plan.planned_calls import plan_of
 from botticelli.errors import InvalidInput
 from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Run

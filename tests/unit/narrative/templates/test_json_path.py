@@ -9,7 +9,7 @@ import pytest
 
 from botticelli.errors import TemplateError
 from botticelli.narrative.source.environment import Environment
-from botticelli.narrative.source.suggest import MAX_COMPARED, comparable
+from botticelli.narrative.source.problems import MAX_COMPARED, comparable
 from botticelli.narrative.templates.conditions import holds, read_condition
 from botticelli.narrative.templates.json_path import look_up, parse_json, parse_json_or_text
 from botticelli.narrative.templates.template import parse_template

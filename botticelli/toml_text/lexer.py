@@ -1,13 +1,130 @@
-"""Finds the line and column of each key and value of a TOML text that `tomllib` has accepted. Checks nothing."""
+"""Reads TOML text before and beside `tomllib`: decodes it, cuts it into tokens, finds the place of each key.
+
+Cutting takes linear time, and refuses what would make a parser slow. It recognises only strings, comments and
+punctuation; `tomllib` decides whether the text is valid. Positions are those of a text that `tomllib` has accepted.
+"""
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from bisect import bisect_right
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from botticelli.toml_text.tokens import Token
+_OTHER_MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+"""Byte order marks of other encodings; UTF-32 first, as its little-endian mark begins with that of UTF-16."""
+
+
+class NotUtf8(ValueError):
+    """Says why bytes are not UTF-8 text. `line` counts from 1; 0 when the problem is not in one line."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def decoded(raw: bytes) -> str:
+    r"""Decode UTF-8, drop a byte order mark and make every line end `\n`. Raises Undecodable."""
+    for mark, name in _OTHER_MARKS.items():
+        if raw.startswith(mark):
+            raise NotUtf8(f"is {name} text, not UTF-8; save it as UTF-8")
+    if b"\0" in raw:
+        raise NotUtf8("holds a NUL byte, so it is not text", raw.count(b"\n", 0, raw.index(b"\0")) + 1)
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise NotUtf8(f"is not UTF-8 text (line {line})", line) from None
+
+
+MAX_KEY_PARTS = 8
+MAX_DEPTH = 32
+MAX_TOKENS = 20_000
+"""Limits keys, values and punctuation together, each counted as one: about 5,000 lines `key = value`."""
+
+_TOKEN = re.compile(
+    r"""(?P<skip>[ \t]+|\#[^\n]*)
+      | (?P<quote>\"\"\"|'''|"|')
+      | (?P<mark>[\[\]{}=,.\n])
+      | (?P<bare>[^\s\[\]{}=,.\#"']+)
+      | (?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_ENDS = {
+    '"""': re.compile(r'\\.|"{3,5}', re.DOTALL),
+    "'''": re.compile(r"'{3,5}"),
+    '"': re.compile(r'\\.|"|\n', re.DOTALL),
+    "'": re.compile(r"'|\n"),
+}
+"""Matches what ends a string with this opening quote, an escape that must be skipped, or a line end that breaks it."""
+
+
+class Token(NamedTuple):
+    """Marks a piece of the text from `start` to before `end`; `kind` is `string`, `bare`, `other`, or the punctuation."""
+
+    kind: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Says why a text is not parsed, and at which character."""
+
+    offset: int
+    message: str
+    hint: str = ""
+
+
+def tokenize(text: str) -> tuple[Token, ...] | Refusal:
+    """Return the tokens of `text` without blanks and comments, or a Refusal: a limit is passed or a string never ends."""
+    tokens: list[Token] = []
+    depth = parts = 0
+    after_dot = False
+    at = 0
+    while match := _TOKEN.match(text, at):
+        kind, start, at = match.lastgroup or "other", match.start(), match.end()
+        if kind == "skip":
+            continue
+        if kind == "quote":
+            kind, at = "string", _end_of_string(text, at, match.group())
+        if at < 0:
+            return Refusal(start, "this string has no closing quote", "end it with the quote it begins with")
+        if kind == "mark":
+            kind = match.group()
+        depth += (kind in "[{") - (kind in "]}")
+        if depth > MAX_DEPTH:
+            return Refusal(start, f"is nested more than {MAX_DEPTH} levels deep", "write it flatter")
+        if kind in {"bare", "string"}:
+            parts = parts + 1 if after_dot else 1
+        if parts > MAX_KEY_PARTS:
+            return Refusal(start, f"a key has more than {MAX_KEY_PARTS} parts", "use fewer dots")
+        if len(tokens) >= MAX_TOKENS:
+            return Refusal(start, f"there are more than {MAX_TOKENS:,} keys, values and marks", "split the file")
+        after_dot = kind == "."
+        tokens.append(Token(kind, start, at))
+    return tuple(tokens)
+
+
+def _end_of_string(text: str, at: int, quote: str) -> int:
+    """Return the offset behind the closing quote of a string whose content begins at `at`; -1 when there is none."""
+    while match := _ENDS[quote].search(text, at):
+        if match.group().startswith("\\"):
+            at = match.end()
+        elif match.group() == "\n":
+            return -1
+        else:
+            return match.end()
+    return -1
+
 
 TomlPath = tuple[str | int, ...]
 """Path to a value, of keys and list indexes from the root: `("act", 0, "input", 1, "content")`."""
