@@ -21,11 +21,12 @@ PROVIDERS = ("anthropic", "openai", "gemini")
 class DefaultModel:
     """A chosen model. `note` is one line for a person: which model answers and why, or what to set.
 
-    None for a configured model.
+    It is None for a configured model. `missing_keys` are the variables that would choose a real model.
     """
 
     model: str
     note: str | None = None
+    missing_keys: tuple[str, ...] = ()
 
 
 def choose_default_model(drivers: Drivers, configured: str) -> DefaultModel:
@@ -44,7 +45,7 @@ def choose_default_model(drivers: Drivers, configured: str) -> DefaultModel:
         else:
             missing.append(readiness.key_names[0])
     if not ready:
-        return DefaultModel(OFFLINE_MODEL, _offline_note(missing))
+        return DefaultModel(OFFLINE_MODEL, _offline_note(missing), tuple(missing))
     provider, model, key_name = ready[0]
     name = str(ModelName(provider, model))
     return DefaultModel(name, _key_note(name, key_name, [other for other, _, _ in ready[1:]]))

@@ -61,7 +61,8 @@ def test_no_usable_key_chooses_the_echo_and_says_what_to_set(monkeypatch: pytest
 def test_key_under_a_configured_name_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEAM_KEY", "k")
     chosen = choose_default_model(Drivers({"anthropic": {"api_key_env": "TEAM_KEY"}}), AUTO)
-    assert (chosen.model, chosen.key_name) == ("anthropic/claude-haiku-5-5", "TEAM_KEY")
+    assert chosen.model == "anthropic/claude-haiku-5-5"
+    assert chosen.note == "model anthropic/claude-haiku-5-5: TEAM_KEY is set"
 
 
 def test_preferred_providers_are_installed() -> None:
