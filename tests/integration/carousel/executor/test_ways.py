@@ -54,7 +54,6 @@ def test_file_enters_the_files_of_its_way_in_order(
     enqueue_file()
     with entered() as files:
         run = enqueue_file()
-    print("\n".join(files))
     assert (run.status, run.dispatched) == ("running", 1)
     assert ["botticelli/cli/runs/run_command.py", *files] == ways()["From a file to an enqueued run"]
     assert len(files) <= MAX_ENQUEUE_FILES
@@ -85,5 +84,6 @@ def test_bot_command_enters_the_files_of_its_way_in_order(
     with entered() as files:
         perform_message(runtime, WIRE_VERSION, run.id, 1)
     assert run_of(runtime, run.id).status == "completed"
-    assert files == ways()["From a bot command to its effect"]
-    assert len(files) <= MAX_COMMAND_FILES
+    way = [file for file in files if not file.startswith("workers/transport/")]
+    assert way == ways()["From a bot command to its effect"]
+    assert len(way) <= MAX_COMMAND_FILES
