@@ -6,6 +6,7 @@ import socket
 from urllib.parse import parse_qsl, urlsplit
 
 import redis
+from redis.driver_info import DriverInfo
 
 from botticelli.errors import RedisUnfit, ServiceUnavailable, SettingsError
 from botticelli.runtime.redis_permissions import missing_permissions, permission_in
@@ -14,6 +15,8 @@ from botticelli.settings.network import Fault, certificates_fault, file_fault
 OLDEST = (6, 2)
 _FILES = {"ssl_ca_certs": certificates_fault, "ssl_certfile": file_fault, "ssl_keyfile": file_fault}
 SOCKET_TIMEOUT_SECONDS = 15
+_DRIVER = DriverInfo()
+"""The library's name and version: each new connection would look them up among the installed packages."""
 
 
 def make_redis(url: str, origin: str) -> redis.Redis:
@@ -30,6 +33,7 @@ def make_redis(url: str, origin: str) -> redis.Redis:
             socket_timeout=SOCKET_TIMEOUT_SECONDS,
             socket_connect_timeout=5,
             health_check_interval=30,
+            driver_info=_DRIVER,
             **(
                 {}
                 if url.startswith("unix://")

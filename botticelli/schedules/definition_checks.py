@@ -104,12 +104,16 @@ def _silence(definition: ScheduleDefinition, now: datetime) -> Iterator[Fault]:
     """Yield a fault for a schedule that never fires from `now` on."""
     key = "every_seconds" if definition.every_seconds is not None else "cron"
     table = Timetable(definition)
-    times = [*islice(table.after(now), LOOKED_AT)]
-    if times and all(table.exclusion_of(time) is not None for time in times):
+    has_times = False
+    for time in islice(table.after(now), LOOKED_AT):
+        has_times = True
+        if table.exclusion_of(time) is None:
+            return
+    if has_times:
         yield Fault("exclude", None, "the schedule never fires: all of its times are excluded", "exclude fewer")
-    elif not times and definition.ends_at is not None and definition.ends_at <= now:
+    elif definition.ends_at is not None and definition.ends_at <= now:
         yield Fault("ends_at", None, "the schedule never fires: it is over", "give a later time")
-    elif not times:
+    else:
         hint = "give a later ends_at" if definition.ends_at else "check its day and month"
         yield Fault(key, None, "the schedule never fires: it has no time ahead", hint)
 

@@ -28,9 +28,11 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
-from importlib import import_module
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NoReturn
+
+import redis.utils
 
 from botticelli.telemetry import failpoints
 from tests.support import forks
@@ -234,6 +236,7 @@ def _is_used(users: int) -> bool:
 
 
 def _preload() -> None:
+    _remember_what_is_installed()
     import botticelli
     import workers
 
@@ -244,6 +247,22 @@ def _preload() -> None:
     for name in FOREIGN:
         import_module(name)
     gc.freeze()
+
+
+def _remember_what_is_installed() -> None:
+    """Read the metadata of installed packages once; those in folders that a command adds to its path are read by it."""
+    path, installed = set(sys.path), _points(sys.path)
+
+    def entry_points(**chosen: Any) -> metadata.EntryPoints:
+        added = _points([entry for entry in sys.path if entry not in path])
+        return metadata.EntryPoints((*added, *installed)).select(**chosen)
+
+    metadata.entry_points = entry_points
+    redis.utils.get_lib_version = cache(redis.utils.get_lib_version)
+
+
+def _points(path: list[str]) -> list[metadata.EntryPoint]:
+    return [point for package in metadata.distributions(path=path) for point in package.entry_points]
 
 
 def _receive(line: socket.socket) -> tuple[Mapping[str, Any], list[int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from click.testing import Result
 
 from botticelli.pricing import Catalogue
 from botticelli.pricing.price_catalogue import FETCHED
+from botticelli.pricing.price_update import store
 
 Call = Callable[..., Result]
 SIZE = 1_500
+NOW = datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def provider(name: str, models: dict[str, tuple[float, float]]) -> dict[str, Any]:
@@ -119,21 +122,33 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("body", BROKEN.values(), ids=list(BROKEN))
-@pytest.mark.parametrize("by_file", [True, False])
-def test_broken_list_replaces_nothing(
-    call: Call, home: Path, site: Callable[[int, bytes], str], body: bytes, by_file: bool
-) -> None:
-    good = Path("good.json")
-    good.write_text(json.dumps(price_data(gpt_6_luna=(0.3, 0.5))))
-    assert call("prices", "update", "--from", str(good)).exit_code == 0
-    before = (home / FETCHED).read_bytes()
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A list that is stored."""
+    return store(tmp_path_factory.mktemp("prices"), price_data(gpt_6_luna=(0.3, 0.5)), NOW).read_bytes()
+
+
+@pytest.fixture(params=BROKEN.values(), ids=list(BROKEN))
+def body(request: pytest.FixtureRequest) -> bytes:
+    return bytes(request.param)
+
+
+@pytest.fixture(params=[True, False], ids=["file", "site"])
+def source(request: pytest.FixtureRequest, home: Path, body: bytes, site: Callable[[int, bytes], str]) -> list[str]:
+    """Options that name the broken list."""
+    if not request.param:
+        return ["--set", f"prices.list_url={site(200, body)}"]
     Path("bad.json").write_bytes(body)
-    source = ["--from", "bad.json"] if by_file else ["--set", f"prices.list_url={site(200, body)}"]
+    return ["--from", "bad.json"]
+
+
+def test_broken_list_replaces_nothing(call: Call, home: Path, good: bytes, source: list[str]) -> None:
+    home.mkdir()
+    (home / FETCHED).write_bytes(good)
     result = call("prices", "update", *source)
-    assert result.exit_code == (1 if not by_file and result.output.count("no price list was fetched") else 2)
+    assert result.exit_code == (1 if source[0] == "--set" and result.output.count("no price list was fetched") else 2)
     assert result.output.count("\n") == 1 and "known prices stay in use" in result.output
-    assert (home / FETCHED).read_bytes() == before
+    assert (home / FETCHED).read_bytes() == good
     assert [file.name for file in home.iterdir()] == [FETCHED]
 
 

@@ -90,7 +90,9 @@ def source_files() -> list[Path]:
 
 def foreign_private_attributes(path: Path) -> Iterator[str]:
     """Yield the names of private attributes of other objects that nothing in this project defines."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    text = path.read_text(encoding="utf-8")
+    nodes = ast.walk(ast.parse(text)) if re.search(r"(?<!\bself)(?<!\bcls)\._[a-z]", text) else ()
+    for node in nodes:
         if isinstance(node, ast.Attribute) and re.fullmatch(r"_[a-z]\w*", node.attr):
             owner = node.value
             is_own = isinstance(owner, ast.Name) and owner.id in ("self", "cls")

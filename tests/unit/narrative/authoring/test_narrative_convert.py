@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import string
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -117,8 +118,11 @@ def test_large_inline_file_is_refused() -> None:
         converted("act = [{ name = 'a', prompt = 'x' }]\n" + filler * (MAX_INLINE_CHARACTERS // 100))
 
 
+LETTERS = string.ascii_lowercase
 NAMES = st.lists(
-    st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True).filter(lambda n: n != "previous"),
+    st.builds(str.__add__, st.sampled_from(LETTERS), st.text(LETTERS + string.digits + "_-", max_size=8)).filter(
+        lambda name: name != "previous"
+    ),
     min_size=1,
     max_size=5,
     unique=True,
