@@ -32,10 +32,29 @@ from workers.context.iteration_context import IterationContext, Retries
 
 RENEWALS_PER_LEASE = 3
 
+_claimed_ahead: dict[tuple[Runtime, str, int], IterationContext] = {}
+"""Iterations that threads of this process go on with in a moment, by run and number."""
+
 
 def claim(runtime: Runtime, run_id: str, number: int) -> IterationContext | None:
     """Claim an iteration and count the attempt; None when there is nothing to do."""
-    return _claims.ask((runtime, run_id), number)
+    stage = _claimed_ahead.pop((runtime, run_id, number), None)
+    return stage or _claims.ask((runtime, run_id), number)
+
+
+def claim_admitted(
+    runtime: Runtime, tx: Transaction, run_id: str, numbers: Sequence[int]
+) -> dict[int, IterationContext]:
+    """Claim iterations in the transaction that admits them; the caller passes them to `claim_ahead` after its commit."""
+    lease_seconds = runtime.settings.worker.lease_seconds
+    run, claims = tx.steps.claim(run_id, numbers, worker=worker_name(), lease_seconds=lease_seconds)
+    return {} if run is None else _stages(runtime, tx, run, claims, _Parts.of(runtime, tx, run_id))
+
+
+def claim_ahead(runtime: Runtime, stages: Mapping[int, IterationContext]) -> None:
+    """Let `claim` return these iterations, which this process holds already."""
+    for number, stage in stages.items():
+        _claimed_ahead[runtime, stage.claim.run_id, number] = stage
 
 
 def _claim_together(key: tuple[Runtime, str], numbers: Sequence[int]) -> list[IterationContext | None]:

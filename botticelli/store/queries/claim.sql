@@ -1,5 +1,6 @@
 -- Gives queued iterations of one run to a worker. The attempt is counted here, before any work, so that an iteration that
--- kills its workers ends. Rows are locked in order of their numbers, as everywhere.
+-- kills its workers ends. Rows are locked in order of their numbers, as everywhere. Times are those of the statement, since the
+-- transaction may have waited for the run's row.
 -- in: run_id, numbers (an array), worker, lease_seconds
 -- returns: the run's fields (see IterationSteps), then number, attempt, fencing_token, ticket, retries_used, started_at; no row where
 --          there is nothing to claim (done, taken, paused, cancelled)
@@ -21,8 +22,8 @@ with due as (
         worker = :worker,
         attempt = iterations.attempt + 1,
         fencing_token = iterations.fencing_token + 1,
-        lease_until = now() + make_interval(secs => :lease_seconds),
-        started_at = coalesce(iterations.started_at, now()),
+        lease_until = clock_timestamp() + make_interval(secs => :lease_seconds),
+        started_at = coalesce(iterations.started_at, clock_timestamp()),
         due_at = null
     from due
     where iterations.run_id = :run_id
