@@ -28,7 +28,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
 
     def update_strategies(self) -> None:
         super().update_strategies()
-        self.strategies[RUN_ITERATION] = going_on(self)
+        if RUN_ITERATION in self.strategies:
+            self.strategies[RUN_ITERATION] = going_on(self)
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], Any]:
         """Handle a task as Celery does, but confine its errors to its message: requeued once, then dropped."""

@@ -43,7 +43,7 @@ class Worker:
 
         self.app.task(name=RUN_ITERATION, shared=False, ignore_result=True)(run_iteration)
         setup_worker_optimizations(self.app)
-        self._consumer = Consumer(
+        self.consumer = Consumer(
             lambda request: request.execute_using_pool(self.pool),
             app=self.app,
             pool=self.pool,
@@ -51,15 +51,15 @@ class Worker:
             hostname="worker@here",
             controller=SimpleNamespace(state=state, use_eventloop=False),
         )
-        self._consumer.event_dispatcher = SimpleNamespace(enabled=True, send=self._send)
+        self.consumer.event_dispatcher = SimpleNamespace(enabled=True, send=self._send)
 
     def _send(self, event: str, uuid: str, **_: Any) -> None:
         self.log.append((event, uuid.split(".")[1]))
 
     def deliver(self, number: int) -> None:
-        self._consumer.update_strategies()
+        self.consumer.update_strategies()
         ack, reject = (lambda *_: self.log.append(("ack", ""))), (lambda *_: self.log.append(("reject", "")))
-        self._consumer.strategies[RUN_ITERATION](message_without_queue(publication(number)), None, ack, reject, ())
+        self.consumer.strategies[RUN_ITERATION](message_without_queue(publication(number)), None, ack, reject, ())
         wait_until(lambda: ("ack", "") in self.log, "the message to be acknowledged", 20)
 
     def close(self) -> None:
@@ -138,6 +138,13 @@ def test_other_pools_have_no_places(make_worker: Callable[..., Worker]) -> None:
     alone = make_worker(go_on_until(3), Solo(app=worker.app))
     alone.deliver(1)
     assert {number for _, number in alone.log} == {"1", ""}
+
+
+def test_app_without_iterations_has_the_strategies_of_its_own_tasks(make_worker: Callable[..., Worker]) -> None:
+    worker = make_worker(go_on_until(1))
+    del worker.app.tasks[RUN_ITERATION]
+    worker.consumer.update_strategies()
+    assert worker.consumer.strategies.keys() == worker.app.tasks.keys()
 
 
 def test_thread_outside_of_a_worker_publishes() -> None:
