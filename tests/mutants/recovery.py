@@ -209,8 +209,8 @@ RECOVERY = (
     Mutant(
         "a thread gives way to what waits in the queue",
         "workers/transport/places.py",
-        "        if not is_queue_empty():\n            return True\n",
-        "",
+        " or not is_queue_empty():\n",
+        ":\n",
         ("tests/unit/workers/transport/test_places.py", "-k", "gives_way"),
     ),
     Mutant(

@@ -28,6 +28,8 @@ Handler = Callable[..., Any]
 
 FRESH_SECONDS = 1.0
 """How long a thread goes on without a look at what waits in the queue."""
+MAX_LOOKS = 10
+"""After so many looks a thread gives its place up, so that a worker that has come meanwhile gets its part of the run."""
 
 
 def _nothing(*_: Any) -> None:
@@ -43,14 +45,16 @@ class Place:
         self.acknowledge: Callable[[], Any] = _nothing
         """Acknowledges the message that the thread began with."""
         self._looked_at = time.monotonic()
+        self._looks = 0
 
     def is_wanted(self, is_queue_empty: Callable[[], bool]) -> bool:
-        """Return whether a message may wait for this place: not when it was taken a moment ago, or the queue is empty."""
+        """Return whether a message, or another worker, may wait: not when this place was taken a moment ago."""
         if time.monotonic() - self._looked_at < FRESH_SECONDS:
             return False
-        if not is_queue_empty():
+        if self._looks == MAX_LOOKS or not is_queue_empty():
             return True
         self._looked_at = time.monotonic()
+        self._looks += 1
         return False
 
     def take_following(self) -> Publication | None:

@@ -163,6 +163,17 @@ def test_thread_gives_way_to_what_waits_in_the_queue(monkeypatch: pytest.MonkeyP
     assert not place.is_wanted(lambda: False)
 
 
+def test_thread_gives_way_to_workers_that_came_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty queue doesn't tell of them."""
+    now = [0.0]
+    monkeypatch.setattr(places_module.time, "monotonic", lambda: now[0])
+    place, looks = Place(), 0
+    while not place.is_wanted(lambda: True):
+        now[0] += places_module.FRESH_SECONDS
+        looks += 1
+    assert looks == places_module.MAX_LOOKS + 1
+
+
 def test_thread_of_a_process_that_ends_does_not_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     with places.taken():
         assert places.may_go_on(lambda: True)
