@@ -32,7 +32,7 @@ class NotUtf8(ValueError):
 
 
 def decoded(raw: bytes) -> str:
-    r"""Decode UTF-8, drop a byte order mark and make every line end `\n`. Raises Undecodable."""
+    r"""Decode UTF-8, drop a byte order mark and make every line end `\n`. Raises NotUtf8."""
     for mark, name in _OTHER_MARKS.items():
         if raw.startswith(mark):
             raise NotUtf8(f"is {name} text, not UTF-8; save it as UTF-8")
