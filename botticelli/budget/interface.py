@@ -210,6 +210,22 @@ class Ticket:
         return cls(data["id"], shares, data["lease_until_ms"])
 
 
+class SettleRequest(NamedTuple):
+    """A request to settle a draw in one scope, as `Budget.settle` does. `actual` None means unknown."""
+
+    ticket_id: str
+    draw_id: str
+    scope: Scope
+    actual: Amounts | None
+
+
+class Closing(NamedTuple):
+    """Draws to settle, and tickets to release after them."""
+
+    draws: Sequence[SettleRequest] = ()
+    tickets: Sequence[Ticket] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class PastCharge:
     """A charge from the ledger at `at_ms` (milliseconds since the epoch). Open draws count as charged."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from botticelli.budget.interface import (
     Amounts,
+    Closing,
     Draw,
     DrawRequest,
     Refusal,
@@ -31,19 +32,23 @@ class Budget(Protocol):
         ...
 
     def reserve_all(
-        self,
-        ticket_ids: Sequence[str],
-        shares: Sequence[Share],
-        lease_seconds: float,
-        *,
-        released: Sequence[Ticket] = (),
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
     ) -> list[Ticket] | Refusal:
         """Reserve all shares for each id in turn, as `reserve` does, and stop at the first refusal.
 
         Returns the refusal only if the first id is refused. Later refused ids get no place in the queue. `ticket_ids` is
-        not empty and has no duplicates. The tickets of `released` are released before, in the same trip; each ticket is
-        atomic on its own.
+        not empty and has no duplicates.
         """
+        ...
+
+    def close_all(self, closing: Closing) -> list[Settlement]:
+        """Settle each draw, then release each ticket, in one trip. Each is atomic on its own; all can be repeated."""
+        ...
+
+    def close_and_reserve(
+        self, closing: Closing, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> tuple[list[Settlement], list[Ticket] | Refusal]:
+        """Do as `close_all`, then as `reserve_all`, in one trip."""
         ...
 
     def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:

@@ -15,7 +15,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
 
-from botticelli.budget import Amounts, Budget, Draw, DrawRequest, Refusal, Scope, Settlement, Share, Ticket
+from botticelli.budget import (
+    Amounts,
+    Budget,
+    Draw,
+    DrawRequest,
+    Refusal,
+    Scope,
+    Settlement,
+    SettleRequest,
+    Share,
+    Ticket,
+)
 from botticelli.drivers import GenerateResponse, ModelName, Usage
 from botticelli.errors import DriverError, DriverTransient, DriverUnknown
 from botticelli.pricing import Charge, KnownPrice, TokenCounts
@@ -94,12 +105,48 @@ class Spender:
     is_repair: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class CallCharge:
+    """What an answered call has used: settled once in all scopes of its draw, alone or in a trip with others."""
+
+    draws: Draws
+    draw_id: str
+    actual: Amounts
+    row: Settled
+    """The outcome for the ledger; its time is that of the draw until it is settled."""
+    is_settled: bool = False
+
+    @property
+    def requests(self) -> list[SettleRequest]:
+        """Return the requests that settle it; the time of the first one counts."""
+        return self.draws.settle_requests(self.draw_id, self.actual)
+
+    def settle(self) -> Settled:
+        """Settle it unless that is done, and return the outcome for the ledger."""
+        if not self.is_settled:
+            self.note(self.draws.settle(self.draw_id, self.actual))
+        return self.row
+
+    def note(self, settlement: Settlement) -> None:
+        """Note that it was settled."""
+        self.row = replace(self.row, settled_at=moment(settlement.settled_at_ms))
+        self.is_settled = True
+
+
+def note_all(charges: Sequence[CallCharge], settlements: Sequence[Settlement]) -> None:
+    """Note that the requests of all charges were settled, in this order."""
+    answers = iter(settlements)
+    for charge in charges:
+        first, *_ = [next(answers) for _ in charge.requests]
+        charge.note(first)
+
+
 @dataclass(frozen=True, slots=True)
 class PaidResponse:
-    """A response with its cost, and the outcome of its draw, which is to be written to the ledger."""
+    """A response with its cost, and what it is charged."""
 
     response: GenerateResponse
-    settled: Settled
+    charge: CallCharge
     drawn_at: datetime
 
 
@@ -143,16 +190,35 @@ class Account:
             shares=granted(self._ticket, self._draws.scopes, draw.amounts),
         )
 
+    @property
+    def settles_with_ticket(self) -> bool:
+        """Whether a draw may stay open until the ticket is released: it covers all scopes, and none has slots."""
+        covered = {share.scope.name for share in self._ticket.shares}
+        windows = (window for scope in self.call.scopes for window in scope.windows)
+        is_covered = all(scope.name in covered for scope in self.call.scopes)
+        return is_covered and all(window.metric != "concurrency" for window in windows)
+
     def settle(self, draw: Draw, response: GenerateResponse) -> PaidResponse:
-        """Charge what a call has used; its cost is by the known price, else the driver's own figure, else unknown."""
+        """Charge what a call has used, and settle it."""
+        paid = self.charge(draw, response)
+        paid.charge.settle()
+        return paid
+
+    def charge(self, draw: Draw, response: GenerateResponse) -> PaidResponse:
+        """Charge what a call has used; its cost is by the known price, else the driver's own figure, else unknown.
+
+        The caller settles the charge before it writes the outcome.
+        """
         drawn_at = moment(draw.drawn_at_ms)
         charge = self.call.price.charge(response.usage, drawn_at, response.service)
         if charge is not None:
             response = replace(response, cost_usd=charge.usd)
-        settled_at_ms = self._charge(draw, response.usage, response.cost_usd)
         doubtful = bool(response.usage_doubtful)
-        row = _row(draw, "settled", settled_at_ms, response.usage, charge, doubtful=doubtful)
-        return PaidResponse(response, replace(row, cost_usd=response.cost_usd), drawn_at)
+        row = _row(draw, "settled", draw.drawn_at_ms, response.usage, charge, doubtful=doubtful)
+        used = _used(self.call, response.usage, response.cost_usd)
+        return PaidResponse(
+            response, CallCharge(self._draws, draw.id, used, replace(row, cost_usd=response.cost_usd)), drawn_at
+        )
 
     def settle_failure(self, draw: Draw, error: DriverError) -> Settled:
         """Charge a call that failed.
@@ -272,6 +338,10 @@ class Draws:
     def give_back(self, draw_id: str, drawn: int) -> None:
         """Return the amounts that were drawn in the first `drawn` scopes."""
         self._settle(self.scopes[:drawn], draw_id, NOTHING)
+
+    def settle_requests(self, draw_id: str, actual: Amounts | None) -> list[SettleRequest]:
+        """Return the requests that `settle` makes, in order."""
+        return [SettleRequest(self.ticket_id, draw_id, scope, actual) for scope in reversed(self.scopes)]
 
     def _settle(self, scopes: Sequence[Scope], draw_id: str, actual: Amounts | None) -> list[Settlement]:
         return [self.budget.settle(self.ticket_id, draw_id, scope, actual) for scope in reversed(scopes)]

@@ -27,6 +27,7 @@ Point = Literal[
     "effect_performed",
     "effect_recorded",
     "acts_performed",
+    "iteration_ending",
     "ticket_released",
     "iteration_finished",
     "before_ack",

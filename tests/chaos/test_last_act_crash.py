@@ -15,19 +15,27 @@ from tests.support.narratives import narrative_text
 from tests.support.waiting import wait_until
 
 LEASE_SECONDS = "3"
-POINTS: tuple[Point, ...] = ("request_settled", "acts_performed", "ticket_released", "iteration_finished")
+POINTS: tuple[tuple[Point, int], ...] = (
+    ("request_settled", 1),
+    ("acts_performed", 1),
+    ("iteration_ending", 1),
+    ("ticket_released", 1),
+    ("ticket_released", 2),
+    ("iteration_finished", 1),
+)
+"""Points around the end of a run's first iteration, and how many the run has: with two, the end reserves for the second."""
 BEFORE_NEXT = "before_ack"
 """The point where the end is committed, with the admission and the claim of the next iteration, which is in no queue."""
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_worker_killed_around_the_end_costs_at_most_its_last_call(house: House, point: Point) -> None:
+@pytest.mark.parametrize(("point", "iterations"), POINTS)
+def test_worker_killed_around_the_end_costs_at_most_its_last_call(house: House, point: Point, iterations: int) -> None:
     """Before the end is committed, the call is paid once more and counted as unknown; after it, nothing is."""
     folder = house.folder / "points"
     folder.mkdir()
     house.settings |= {"BOTTICELLI_FAILPOINTS": str(folder), "BOTTICELLI_WORKER__LEASE_SECONDS": LEASE_SECONDS}
     (folder / point).touch()
-    house.write("n.toml", narrative_text(1, estimated_tokens_per_iteration=100))
+    house.write("n.toml", narrative_text(iterations, concurrency=1, estimated_tokens_per_iteration=100))
     worker = house.worker()
     run_id = house.run("run", "n.toml", "--detach").stdout.strip()
     wait_until((folder / f"{point}.reached").exists, f"the worker to come to {point}")
@@ -36,13 +44,14 @@ def test_worker_killed_around_the_end_costs_at_most_its_last_call(house: House, 
     with house.client() as client:
         result = client.wait(run_id, timeout_seconds=120)
     run = house.json("runs", "show", run_id, "--json")
-    (iteration,) = run["iterations"]
+    iteration, *others = run["iterations"]
     is_lost = point != "iteration_finished"
-    assert (result.status, result.successful_iterations) == ("completed", 1)
+    assert (result.status, result.successful_iterations) == ("completed", iterations)
     assert (iteration["attempt"], len(iteration["acts"])) == (1 + is_lost, 1)
-    assert run["ledger"]["requests"] == 1 + is_lost
+    assert [(other["attempt"], len(other["acts"])) for other in others] == [(1, 1)] * (iterations - 1)
+    assert run["ledger"]["requests"] == iterations + is_lost
     assert run["ledger"]["unknown_requests"] == int(is_lost)
-    assert result.output_tokens == iteration["acts"][0]["output_tokens"] > 0
+    assert result.output_tokens == sum(each["acts"][0]["output_tokens"] for each in run["iterations"]) > 0
 
 
 @pytest.fixture

@@ -60,6 +60,34 @@ RECOVERY = (
         (STORE + "test_iteration_steps.py", "-k", "replaced_worker_records"),
     ),
     Mutant(
+        "what a failed iteration used is settled before its ticket is released",
+        "workers/executor/iteration.py",
+        "    for charge in stage.open_charges:\n        charge.settle()\n",
+        "",
+        (CAROUSEL + "executor/test_last_acts.py", "-k", "settled_before_its_ticket"),
+    ),
+    Mutant(
+        "no last act is written before it is settled",
+        "botticelli/carousel/admission/dispatch.py",
+        "        if ended.has_draws:\n            raise\n",
+        "",
+        (CAROUSEL + "executor/test_last_acts.py", "-k", "not_written_before"),
+    ),
+    Mutant(
+        "statements of a joined transaction keep their order",
+        "botticelli/store/schema/statements.py",
+        "(joined.waiting or not joined.is_begun)",
+        "not joined.is_begun",
+        (STORE + "test_iteration_steps.py", "-k", "what_waits"),
+    ),
+    Mutant(
+        "a joined transaction is rolled back",
+        "botticelli/store/schema/statements.py",
+        """            _trip(connection, [], "rollback")""",
+        """            pass""",
+        (STORE + "test_iteration_steps.py", "-k", "leaves_nothing"),
+    ),
+    Mutant(
         "a guard renews a lease before it is old",
         SQL + "held_leases.sql",
         "held.lease_until < now() + make_interval(secs => 0.9 * :lease_seconds)",
@@ -223,8 +251,8 @@ RECOVERY = (
     Mutant(
         "a ticket is released at the end",
         "workers/executor/iteration.py",
-        "EndedTickets([Ticket.from_json(success.claim.ticket) for success in successes])",
-        "EndedTickets()",
+        "self._tickets = [Ticket.from_json(success.claim.ticket) for success in successes]",
+        "self._tickets = []",
         (CAROUSEL + "executor/test_runs.py", "-k", "nothing_is_held"),
     ),
     Mutant(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from botticelli.budget import Draw, Refusal
 from botticelli.carousel.admission.money_cap import check_call
 from botticelli.runtime.process import Runtime
-from botticelli.spending.account import Request, confirm_all, draw_all
+from botticelli.spending.account import CallCharge, Request, confirm_all, draw_all
 from botticelli.store import ActRow, Claim, Entry, Run, RunIntent, Settled, Transaction
 from botticelli.telemetry.failpoints import reach
 from workers.batching.batcher import Batcher, busy_counter
@@ -125,22 +125,30 @@ _drawings: Batcher[Runtime, PendingDraw, GrantedDraw | Refusal] = Batcher(_draw_
 
 @dataclass(frozen=True, slots=True)
 class ActRecord:
-    """An act's row, and the settlement of its draw if it made one."""
+    """An act's row, and the charge of its answer if it has one."""
 
     claim: Claim
     row: ActRow
-    settled: Settled | None
+    charge: CallCharge | None
+
+    def settle(self) -> tuple[ActRow, Settled | None]:
+        """Settle the charge unless that is done, and return the rows to write."""
+        if self.charge is None:
+            return self.row, None
+        settled = self.charge.settle()
+        return replace(self.row, settled_at=settled.settled_at), settled
 
 
 def record_act(runtime: Runtime, record: ActRecord) -> None:
     """Write an act's row; an act that is already recorded as done stays unchanged. Stale when the lease is lost."""
+    record.settle()
     if not _acts.ask(runtime, record):
         raise record.claim.stale()
 
 
 def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[bool]:
     """Return for each record whether its lease was still valid, so that it was written."""
-    acts = [(record.claim, record.row, record.settled) for record in records]
+    acts = [(record.claim, *record.settle()) for record in records]
     with runtime.store.single_statements() as tx:
         held = tx.steps.record(acts, lease_seconds=runtime.settings.worker.lease_seconds)
     return [record.claim.key in held for record in records]

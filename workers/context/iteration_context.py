@@ -18,6 +18,7 @@ from botticelli.narrative.model import Act, Narrative, NarrativeInput, are_sibli
 from botticelli.runtime.process import Runtime
 from botticelli.settings.definitions import TablesSettings
 from botticelli.settings.demands import Demands, strictest_tables
+from botticelli.spending.account import CallCharge
 from botticelli.store import ActRow, Claim, Item, Run, RunIntent, Transaction
 from workers.batching.batched_writes import ActRecord
 from workers.context.outcomes import RunEnding, RunPaused
@@ -74,6 +75,8 @@ class IterationContext:
     """Typed answers of earlier workers that are paid for and await their repair, by position, turn and attempt."""
     last_acts: list[ActRecord] = field(default_factory=list)
     """The record of the last act, once it has an answer; it is written in the transaction that ends the iteration."""
+    open_charges: list[CallCharge] = field(default_factory=list)
+    """Charges of answers that the iteration's end settles."""
     retries: Retries = field(default_factory=Retries)
     items: tuple[Item, ...] = ()
     """The rows of the iteration; none in a run without rows."""

@@ -283,7 +283,7 @@ class _Turn:
     ) -> bool:
         """Record an answer as it was judged; False when it was rejected and there are attempts left."""
         if failures and not attempts.is_last:
-            record_rejection(self._stage, attempts.reject(row, failures), answer.paid.settled)
+            record_rejection(self._stage, attempts.reject(row, failures), answer.paid.charge)
             self._started_at = datetime.now(UTC)
             if attempts.gate.back:
                 reach("attempt_rejected")
@@ -343,7 +343,7 @@ class _Turn:
         self, row: ActRow, *, answer: Answer | None = None, bound: Any = None, content: Rows | None = None
     ) -> None:
         row = replace(row, warning="; ".join(filter(None, (self._stage.note, row.warning))) or None)
-        record_result(Result(self._stage, row, bound, content), answer.paid.settled if answer else None)
+        record_result(Result(self._stage, row, bound, content), answer.paid.charge if answer else None)
         self._recorded = True
 
     def fail(self, error: str) -> NoReturn:

@@ -141,7 +141,7 @@ class Asking:
             if not checked.misfits or call.repair is None:
                 return row, answer, checked
             first = replace(row, status=REPAIRING, raw_output=None, warning=fault_of(checked.misfits))
-            record_act(self._stage.runtime, ActRecord(self._stage.claim, first, answer.paid.settled))
+            record_act(self._stage.runtime, ActRecord(self._stage.claim, first, answer.paid.charge))
             reach("act_recorded")
         self.first = first
         return self._repair(first, base, call, request)
@@ -183,7 +183,7 @@ MAX_REASONING_CHARACTERS = 100_000
 
 
 def paid_row(row: ActRow, answer: Answer) -> ActRow:
-    """Return the row with the model, the usage and the times of an answer."""
+    """Return the row with the model and the usage of an answer; `settled_at` is filled in when it is recorded."""
     response, usage = answer.response, answer.response.usage
     return replace(
         row,
@@ -200,7 +200,6 @@ def paid_row(row: ActRow, answer: Answer) -> ActRow:
         cost_usd=response.cost_usd,
         tries=answer.tries,
         drawn_at=answer.paid.drawn_at,
-        settled_at=answer.paid.settled.settled_at,
     )
 
 

@@ -7,31 +7,25 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from botticelli.budget import Ticket
+from botticelli.budget import Closing, Settlement, Ticket
 from botticelli.carousel import advance, publish
-from botticelli.carousel.admission.dispatch import EndedTickets
+from botticelli.carousel.admission.dispatch import EndedIterations
 from botticelli.carousel.control.run_control import release_all, stop_admission
 from botticelli.errors import BotticelliError, StaleLease
 from botticelli.messages import Publication
 from botticelli.runtime.process import Runtime, worker_name
 from botticelli.runtime.server_errors import SERVER_ERRORS
-from botticelli.store import HALT, Claim, Run, ThreadLocks, Transaction
+from botticelli.spending.account import note_all
+from botticelli.store import HALT, Claim, Open, Run, ThreadLocks, Transaction
 from botticelli.telemetry.failpoints import reach
 from botticelli.telemetry.log import log, logger
 from workers.batching.batched_writes import ActRecord, record_act
 from workers.batching.batcher import Batcher, busy_counter
-from workers.context.claims import (
-    claim,
-    claim_admitted,
-    claim_ahead,
-    hand_back,
-    keeper_of,
-    release,
-    release_tickets,
-)
+from workers.context.claims import claim, claim_admitted, claim_ahead, hand_back, keeper_of, release
 from workers.context.iteration_context import IterationContext
 from workers.context.outcomes import (
     ActFailed,
@@ -211,22 +205,70 @@ _Written = tuple[bool, Publication | None, _Following | None]
 """
 
 
-def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
-    """Write the ends of several iterations of a run; the sweep publishes messages that don't go out after the commit.
+class _Ends:
+    """The successes of a batch: what they hold in the Budget, and the rows of those that are still `held`.
 
-    Their tickets are released in the trip of the next reservation; in one of their own when there is none.
+    All of them are settled and released in one trip, that of the next reservation if there is one. The rows have the times
+    of the settlements, so that they are written after it.
     """
+
+    def __init__(self, tx: Transaction, successes: Sequence[_Success], held: Sequence[_Success]) -> None:
+        self._tx = tx
+        self._held = held
+        charges = [record.charge for success in successes for record in success.last_acts]
+        self._charges = [charge for charge in charges if charge is not None and not charge.is_settled]
+        self._tickets = [Ticket.from_json(success.claim.ticket) for success in successes]
+
+    @property
+    def numbers(self) -> list[int]:
+        return [success.claim.number for success in self._held]
+
+    @property
+    def closing(self) -> Closing:
+        return Closing([request for charge in self._charges for request in charge.requests], self._tickets)
+
+    def write(self, run: Run, settlements: Sequence[Settlement] = ()) -> None:
+        """Write the last acts, once what they used is settled."""
+        if self._charges:
+            note_all(self._charges, settlements)
+        rows = [record.settle() for success in self._held for record in success.last_acts]
+        settled = [outcome for _, outcome in rows if outcome is not None]
+        self._tx.steps.record_last(run.id, self.numbers, [row for row, _ in rows], settled)
+
+    def write_and_count(self, run: Run, settlements: Sequence[Settlement]) -> None:
+        self.write(run, settlements)
+        self._tx.steps.count_successes(run.id, self.numbers)
+
+
+def _advance(runtime: Runtime, tx: Transaction, run: Run, opened: Open, ends: _Ends) -> _Following:
+    """Count the successes in the run's row, after their last acts, and admit what follows.
+
+    What a run with a cap has used is read before it is asked what follows.
+    """
+    if not ends.numbers:
+        EndedIterations(ends.closing).close(runtime.budget)
+        return _Following([], may_be_due=False)
+    ended = EndedIterations(ends.closing, partial(ends.write_and_count, run))
+    if run.is_capped:
+        ends.write(run)
+        run, opened = tx.steps.count(run.id, ends.numbers, succeeded=len(ends.numbers))
+        ended = EndedIterations(ends.closing)
+    publications = advance(runtime, tx, run, opened, ended)
+    return _Following(publications, may_be_due=not publications and run.succeeded + run.failed < run.iterations)
+
+
+def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -> list[_Written]:
+    """Write the ends of several iterations of a run; the sweep publishes messages that don't go out after the commit."""
     runtime, run_id = key
-    closed = EndedTickets([Ticket.from_json(success.claim.ticket) for success in successes])
-    with _run_rows.of(run_id), runtime.store.transaction() as tx:
-        ended = tx.steps.succeed(run_id, [success.claim for success in successes])
+    with _run_rows.of(run_id), runtime.store.joined_transaction() as tx:
+        run, opened, ended = tx.steps.succeed(run_id, [success.claim for success in successes])
+        reach("iteration_ending")
         held = [success for success in successes if success.claim.key in ended]
-        following = _count(runtime, tx, run_id, held, closed) if held else _Following([], may_be_due=False)
+        following = _advance(runtime, tx, run, opened, _Ends(tx, successes, held))
         going_on = [success.claim.key for success in held if success.goes_on]
         by_claim = dict(zip(going_on, following.publications, strict=False))
         del following.publications[: len(by_claim)]
         ahead = _claim_following(runtime, tx, run_id, list(by_claim.values()))
-        release_tickets(runtime, closed.take())
         reach("ticket_released")
     claim_ahead(runtime, ahead)
     return [
@@ -236,19 +278,6 @@ def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -
 
 
 _successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, busy_counter.gather_seconds)
-
-
-def _count(
-    runtime: Runtime, tx: Transaction, run_id: str, ended: Sequence[_Success], closed: EndedTickets
-) -> _Following:
-    """Count the successes in the run's row, after their last acts: the run's totals include those acts."""
-    numbers = [success.claim.number for success in ended]
-    records = [record for success in ended for record in success.last_acts]
-    settled = [record.settled for record in records if record.settled is not None]
-    acts = tx.steps.last_acts(run_id, numbers, [record.row for record in records], settled)
-    run, opened = tx.steps.count(run_id, numbers, succeeded=len(ended), after=acts)
-    publications = advance(runtime, tx, run, opened, closed)
-    return _Following(publications, may_be_due=not publications and run.succeeded + run.failed < run.iterations)
 
 
 def _claim_following(
@@ -269,6 +298,8 @@ def _write_end(stage: IterationContext, outcome: Outcome) -> None:
     """Write an outcome other than success, alone in its transaction, since it may change the run."""
     runtime, claim = stage.runtime, stage.claim
     goes_on = places.may_go_on(lambda: is_queue_empty(runtime))
+    for charge in stage.open_charges:
+        charge.settle()
     release(runtime, claim)
     reach("ticket_released")
     _record_last_acts(stage)

@@ -10,6 +10,7 @@ from botticelli.gates.text_checks import Failure
 from botticelli.narrative import parse_json_or_text
 from botticelli.narrative.gate import Unique
 from botticelli.narrative.loops import loop_end, loop_start
+from botticelli.spending.account import CallCharge
 from botticelli.store import (
     REDO,
     REDONE,
@@ -18,7 +19,6 @@ from botticelli.store import (
     ActRow,
     NewRow,
     Origin,
-    Settled,
     Transaction,
     escape_segment,
 )
@@ -69,18 +69,18 @@ def variable_key(stage: IterationContext, variable: str) -> str:
     return f"{stage.state_prefix}narrative.{narrative}.{variable}"
 
 
-def record_result(result: Result, settled: Settled | None) -> None:
+def record_result(result: Result, charge: CallCharge | None) -> None:
     """Record an act with what it brought, in one transaction, which also ends the iteration when this is its last act.
 
     What acts bring whose answer a later gate may reject is recorded when that gate accepts it. Raises NearCopy.
     """
     stage, row = result.stage, result.row
-    record = ActRecord(stage.claim, row, settled)
+    record = ActRecord(stage.claim, row, charge)
     results = [] if row.status == "failed" else [each for each in _accepted(result) if not each.is_empty]
     if results or (row.status == "done" and _unique(stage) is not None):
         _record_with(stage, record, results)
         reach("act_recorded")
-    elif settled is not None and row.status == "done" and stage.is_last(row.turn):
+    elif charge is not None and row.status == "done" and stage.is_last(row.turn):
         stage.last_acts.append(record)
     else:
         record_act(stage.runtime, record)
@@ -108,14 +108,14 @@ def _postponed(stage: IterationContext, row: ActRow) -> Result:
 
 
 def _record_with(stage: IterationContext, record: ActRecord, results: Sequence[Result]) -> None:
-    row = record.row
+    row, settled = record.settle() if record.charge else (record.row, None)
     with stage.guarded() as tx:
         _accept_text(stage, tx, row)
         is_new = tx.acts.record(row)
         for result in results:
             result.write(tx, is_new=is_new, flagged=row.verdict == REVIEW)
-        if record.settled is not None:
-            tx.ledger.settle_all([record.settled])
+        if settled is not None:
+            tx.ledger.settle_all([settled])
 
 
 def _unique(stage: IterationContext) -> Unique | None:
@@ -138,17 +138,18 @@ def _accept_text(stage: IterationContext, tx: Transaction, row: ActRow) -> None:
     tx.texts.add(column, place_of(row), texts_of(unique, row.output or ""))
 
 
-def record_rejection(stage: IterationContext, row: ActRow, settled: Settled) -> None:
+def record_rejection(stage: IterationContext, row: ActRow, charge: CallCharge) -> None:
     """Record an answer that a gate did not accept, and reject the answers before it that are to be given again."""
     start = loop_start(stage.narrative.acts, stage.position)
     if start == stage.position:
-        record_act(stage.runtime, ActRecord(stage.claim, row, settled))
+        record_act(stage.runtime, ActRecord(stage.claim, row, charge))
         stage.rejected.append(row)
         return
     positions, reason = range(start, stage.position), row.error or ""
+    row, _ = ActRecord(stage.claim, row, charge).settle()
     with stage.guarded() as tx:
         tx.acts.record(row)
-        tx.ledger.settle_all([settled])
+        tx.ledger.settle_all([charge.row])
         tx.acts.reject(row.run_id, row.number, positions, reason)
         tx.texts.forget(row.run_id, row.number, positions)
     again = [each for each in tuple(stage.finished) if each.position in positions]

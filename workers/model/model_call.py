@@ -184,9 +184,22 @@ class ModelCall:
             finally:
                 self._spreads.report(self._stage.runtime.budget, self._call.scope)
                 record_learned_limits(self._stage.runtime, driver, self._call)
-            paid = self._account.settle(draw, response)
+            paid = self._paid(draw, response)
             reach("request_settled")
             return Answer(paid, self._call.model, self._tries)
+
+    def _paid(self, draw: Draw, response: GenerateResponse) -> PaidResponse:
+        """Charge an answer. The charge of the last act is settled by the iteration's end, in its trip to the Budget.
+
+        It is settled at once where anything else may come before that, a slot would wait, or the run's use is capped.
+        """
+        stage, act = self._stage, self._stage.act
+        is_alone = stage.is_last(self._turn) and act.gate is None and act.answer_schema is None
+        if not is_alone or stage.run.is_capped or not self._account.settles_with_ticket:
+            return self._account.settle(draw, response)
+        paid = self._account.charge(draw, response)
+        stage.open_charges.append(paid.charge)
+        return paid
 
     def _measure_delay(self) -> None:
         self._spreads.measure(self._call.scope, self._requested_at)

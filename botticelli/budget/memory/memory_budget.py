@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from botticelli.budget.interface import (
     Amounts,
+    Closing,
     Draw,
     DrawRequest,
     Refusal,
@@ -49,14 +50,8 @@ class MemoryBudget:
         return answer if isinstance(answer, Refusal) else answer[0]
 
     def reserve_all(
-        self,
-        ticket_ids: Sequence[str],
-        shares: Sequence[Share],
-        lease_seconds: float,
-        *,
-        released: Sequence[Ticket] = (),
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
     ) -> list[Ticket] | Refusal:
-        self.release_all(released)
         granted: list[Ticket] = []
         for ticket_id in ticket_ids:
             answer = self._reserve(ticket_id, shares, lease_seconds, keep_place=not granted)
@@ -64,6 +59,16 @@ class MemoryBudget:
                 return granted or answer
             granted.append(answer)
         return granted
+
+    def close_all(self, closing: Closing) -> list[Settlement]:
+        settlements = [self.settle(*request) for request in closing.draws]
+        self.release_all(closing.tickets)
+        return settlements
+
+    def close_and_reserve(
+        self, closing: Closing, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> tuple[list[Settlement], list[Ticket] | Refusal]:
+        return self.close_all(closing), self.reserve_all(ticket_ids, shares, lease_seconds)
 
     def _reserve(
         self, ticket_id: str, shares: Sequence[Share], lease_seconds: float, *, keep_place: bool

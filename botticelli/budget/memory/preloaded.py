@@ -25,14 +25,9 @@ class PreloadedBudget(MemoryBudget):
         self.refusals: list[Refusal] = []
 
     def reserve_all(
-        self,
-        ticket_ids: Sequence[str],
-        shares: Sequence[Share],
-        lease_seconds: float,
-        *,
-        released: Sequence[Ticket] = (),
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
     ) -> list[Ticket] | Refusal:
-        answer = super().reserve_all(ticket_ids, shares, FOREVER_SECONDS, released=released)
+        answer = super().reserve_all(ticket_ids, shares, FOREVER_SECONDS)
         if isinstance(answer, Refusal):
             self.refusals.append(answer)
         return answer

@@ -17,6 +17,7 @@ from botticelli.budget.interface import (
     BLOCKED,
     METRICS,
     Amounts,
+    Closing,
     Draw,
     DrawRequest,
     Holding,
@@ -25,6 +26,7 @@ from botticelli.budget.interface import (
     Scope,
     ScopeUsage,
     Settlement,
+    SettleRequest,
     Share,
     Ticket,
     Waiter,
@@ -94,19 +96,23 @@ class RedisBudget:
         return answer if isinstance(answer, Refusal) else answer[0]
 
     def reserve_all(
-        self,
-        ticket_ids: Sequence[str],
-        shares: Sequence[Share],
-        lease_seconds: float,
-        *,
-        released: Sequence[Ticket] = (),
+        self, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
     ) -> list[Ticket] | Refusal:
+        return self.close_and_reserve(Closing(), ticket_ids, shares, lease_seconds)[1]
+
+    def close_all(self, closing: Closing) -> list[Settlement]:
+        return _settlements(closing, self._call_together(_closing(closing)))
+
+    def close_and_reserve(
+        self, closing: Closing, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> tuple[list[Settlement], list[Ticket] | Refusal]:
         shares = merged(shares)
         reservation = Call("reserve", shares, (round(lease_seconds * 1000), *ticket_ids))
-        *_, reply = self._call_together([*_of_tickets("release", released), reservation])
+        *replies, reply = self._call_together([*_closing(closing), reservation])
+        settlements = _settlements(closing, replies)
         if not reply[0]:
-            return _refusal(shares, reply)
-        return [Ticket(ticket_id, shares, reply[1]) for ticket_id in ticket_ids[: reply[0]]]
+            return settlements, _refusal(shares, reply)
+        return settlements, [Ticket(ticket_id, shares, reply[1]) for ticket_id in ticket_ids[: reply[0]]]
 
     def draw(self, ticket_id: str, draw_id: str, scope: Scope, amounts: Amounts) -> Draw | Refusal:
         shares = (Share(scope, amounts),)
@@ -124,9 +130,8 @@ class RedisBudget:
         ]
 
     def settle(self, ticket_id: str, draw_id: str, scope: Scope, actual: Amounts | None) -> Settlement:
-        shares = (Share(scope, actual or NOTHING),)
-        settled, at_ms = self._call("settle", shares, ticket_id, draw_id, int(actual is not None))
-        return Settlement("settled" if settled else "repeated", at_ms)
+        call = _settling(SettleRequest(ticket_id, draw_id, scope, actual))
+        return _settlement(self._call(call.script, call.shares, *call.arguments))
 
     def release(self, ticket_id: str, scopes: Sequence[Scope]) -> None:
         self._call("release", _named(scopes), ticket_id)
@@ -237,6 +242,23 @@ class RedisBudget:
 
     def _local_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+
+def _settling(request: SettleRequest) -> Call:
+    ticket_id, draw_id, scope, actual = request
+    return Call("settle", (Share(scope, actual or NOTHING),), (ticket_id, draw_id, int(actual is not None)))
+
+
+def _settlement(reply: Sequence[int]) -> Settlement:
+    return Settlement("settled" if reply[0] else "repeated", reply[1])
+
+
+def _closing(closing: Closing) -> list[Call]:
+    return [*map(_settling, closing.draws), *_of_tickets("release", closing.tickets)]
+
+
+def _settlements(closing: Closing, replies: Sequence[Any]) -> list[Settlement]:
+    return [_settlement(reply) for reply in replies[: len(closing.draws)]]
 
 
 def _of_tickets(script: str, tickets: Sequence[Ticket], *arguments: int) -> list[Call]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from botticelli.budget import BLOCKED, Refusal, Scope, Share, Ticket
+from botticelli.budget import BLOCKED, Budget, Closing, Refusal, Scope, Settlement, Share, Ticket
 from botticelli.budget.scope_paused import PAUSED
 from botticelli.carousel.actor import Actor
 from botticelli.carousel.admission.ports import AdmissionParts, AdmissionRows, ReservingParts
@@ -41,6 +41,7 @@ from botticelli.telemetry.log import LAST, log
 TICKET_LEASE_SECONDS = 90
 """Lease of a ticket until a worker claims and renews it: more than the longest wait for a message that is sent again."""
 REDIS_AWAY_SECONDS = 1.0
+NOTHING = Closing()
 AT_ONCE = 64
 """Maximum of tickets in one call of the Budget, which answers nobody else meanwhile."""
 
@@ -52,31 +53,74 @@ def dispatch(runtime: Runtime, run_id: str) -> None:
     publish(runtime, publications)
 
 
-class EndedTickets:
-    """Tickets of ended iterations, which the next reservation releases in its own trip to the Budget."""
+class EndedIterations:
+    """The draws and tickets of iterations that end in this transaction.
 
-    def __init__(self, tickets: Sequence[Ticket] = ()) -> None:
-        self._tickets = tuple(tickets)
+    `write` gets the settlements in the order of the draws, once, before anything else is written: what was used is settled
+    before its rows are written.
+    """
 
-    def take(self) -> tuple[Ticket, ...]:
-        """Return the tickets that are not released yet, and forget them: the caller releases them."""
-        taken, self._tickets = self._tickets, ()
-        return taken
+    def __init__(self, closing: Closing = NOTHING, write: Callable[[Sequence[Settlement]], None] | None = None) -> None:
+        self._closing: Closing | None = closing
+        self._write = write
+
+    @property
+    def has_draws(self) -> bool:
+        """Whether draws are still to be settled, without which nothing may be written."""
+        return self._closing is not None and bool(self._closing.draws)
+
+    def reserve(
+        self, budget: Budget, ticket_ids: Sequence[str], shares: Sequence[Share], lease_seconds: float
+    ) -> list[Ticket] | Refusal:
+        """Reserve as `reserve_all` does, after closing what is not closed yet, in one trip."""
+        closing = self._closing
+        if closing is None or closing == NOTHING:
+            return budget.reserve_all(ticket_ids, shares, lease_seconds)
+        settlements, answer = budget.close_and_reserve(closing, ticket_ids, shares, lease_seconds)
+        self._closed(settlements)
+        return answer
+
+    def close(self, budget: Budget) -> None:
+        """Close what is not closed yet, in a trip of its own. Without Redis, leases of tickets expire instead."""
+        closing = self._closing
+        if closing is None:
+            return
+        settlements: Sequence[Settlement] = ()
+        try:
+            if closing != NOTHING:
+                settlements = budget.close_all(closing)
+        except RedisError as error:
+            if closing.draws:
+                raise
+            log("ticket_not_released", level=logging.WARNING, ticket=closing.tickets[0].id, error=type(error).__name__)
+        self._closed(settlements)
+
+    def _closed(self, settlements: Sequence[Settlement]) -> None:
+        self._closing = None
+        if self._write is not None:
+            self._write(settlements)
 
 
 def advance(
-    runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open | None = None, ended: EndedTickets | None = None
+    runtime: AdmissionParts,
+    tx: AdmissionRows,
+    run: Run,
+    opened: Open | None = None,
+    ended: EndedIterations | None = None,
 ) -> list[Publication]:
     """Admit whatever a locked run may start now. The caller commits, and then publishes the returned messages.
 
-    `opened` are the run's open iterations, for a caller that has read them since it locked the run. Tickets of `ended`
-    are left in it when nothing was reserved.
+    `opened` are the run's open iterations, for a caller that has read them since it locked the run. What `ended` iterations
+    hold is settled and released before anything is written.
     """
-    ended = ended or EndedTickets()
+    ended = ended or EndedIterations()
     publications: list[Publication] = []
     opened = opened or tx.iterations.open(run.id)
     while True:
-        match next_step(run, opened):
+        step = next_step(run, opened)
+        if not isinstance(step, Start):
+            ended.close(runtime.budget)
+        match step:
             case Idle():
                 due_at = _due_without_rows(run)
                 if run.due_at != due_at and not run.is_final:
@@ -90,6 +134,7 @@ def advance(
                 return publications
             case Start(number, again):
                 answer = _ask(runtime, tx, run, opened, next_numbers(run, opened, number), ended=ended)
+                ended.close(runtime.budget)
                 if not isinstance(answer, list):
                     _refused(runtime, tx, run, opened, answer, again=again)
                     return publications
@@ -131,11 +176,18 @@ def _due_without_rows(run: Run) -> datetime | None:
 
 
 def _ask(
-    runtime: AdmissionParts, tx: AdmissionRows, run: Run, opened: Open, numbers: Sequence[int], *, ended: EndedTickets
+    runtime: AdmissionParts,
+    tx: AdmissionRows,
+    run: Run,
+    opened: Open,
+    numbers: Sequence[int],
+    *,
+    ended: EndedIterations,
 ) -> list[Ticket] | Refusal | None:
     """Reserve tickets for the iterations in order, as many as fit.
 
-    Returns the refusal if the first one is refused; None while Redis is away, when nothing is granted.
+    Returns the refusal if the first one is refused; None while Redis is away, when nothing is granted. RedisError when
+    draws of `ended` iterations could not be settled.
     """
     capped = exceeded_cap(run, opened)
     if capped is not None:
@@ -149,6 +201,8 @@ def _ask(
         reopening = _is_reopening(runtime, answer, plan)
         return runtime.scopes.with_retry(dataclasses.replace(answer, reopening=reopening), tx)
     except RedisError as error:
+        if ended.has_draws:
+            raise
         log("budget_unreachable", level=logging.WARNING, run=run.id, error=type(error).__name__)
         return None
 
@@ -160,22 +214,24 @@ def _is_reopening(runtime: AdmissionParts, refusal: Refusal, plan: Plan) -> bool
 
 
 def reserve(
-    runtime: ReservingParts, tx: OverrideRows, plan: Plan, ticket_ids: Sequence[str], ended: EndedTickets
+    runtime: ReservingParts,
+    tx: OverrideRows,
+    plan: Plan,
+    ticket_ids: Sequence[str],
+    ended: EndedIterations | None = None,
 ) -> list[Ticket] | Refusal:
     """Reserve tickets; when a model would have to wait long, with its fallback models.
 
     Returns the first refusal if no fallback helps. Requests for fallbacks keep no place in a queue.
     """
-    first_id = ticket_ids[0]
+    first_id, ended = ticket_ids[0], ended or EndedIterations()
     first: Refusal | None = None
     tried: dict[str, Scope] = {}
     current: Plan | None = plan
     while current is not None:
         requested = [Share(runtime.scopes.in_force(share.scope, tx), share.amounts) for share in shares(current)]
         paused = runtime.scopes.paused((share.scope for share in requested), tx)
-        answer = paused or runtime.budget.reserve_all(
-            ticket_ids, requested, TICKET_LEASE_SECONDS, released=ended.take()
-        )
+        answer = paused or ended.reserve(runtime.budget, ticket_ids, requested, TICKET_LEASE_SECONDS)
         if isinstance(answer, list):
             held = {share.scope.name for share in answer[0].shares}
             left = [scope for name, scope in tried.items() if name not in held]
@@ -224,7 +280,8 @@ def _admit(
     """Store consecutive iterations with their tickets, and that the run goes on; return their messages."""
     stored = {number: ticket.to_json() for number, ticket in enumerate(tickets, start=first)}
     grace_seconds, due_at = runtime.settings.worker.redelivery_grace_seconds, _due_without_rows(run)
-    publishes = tx.iterations.admit(run.id, stored, grace_seconds, due_at=due_at)
+    is_new = first > run.dispatched
+    publishes = tx.iterations.admit(run.id, stored, grace_seconds, due_at=due_at, is_new=is_new)
     return [Publication(run.id, number, run.narrative, publishes[number]) for number in stored]
 
 

@@ -75,6 +75,7 @@ class IterationRows(Protocol):
         grace_seconds: float,
         *,
         due_at: datetime | None = None,
+        is_new: bool = False,
     ) -> dict[int, int]: ...
 
     def cancel_queued(self, run_id: str) -> Sequence[Mapping[str, Any]]: ...

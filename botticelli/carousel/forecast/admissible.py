@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from botticelli.budget import Refusal, Scope
 from botticelli.budget.memory.preloaded import PreloadedBudget
 from botticelli.budget.scope_paused import ScopePaused
-from botticelli.carousel.admission.dispatch import EndedTickets, next_numbers, reserve, ticket_id
+from botticelli.carousel.admission.dispatch import next_numbers, reserve, ticket_id
 from botticelli.carousel.admission.state_machine import Start, exceeded_cap, next_step
 from botticelli.carousel.plan.planned_calls import Plan, plan_of, scopes_in, shares
 from botticelli.errors import BotticelliError
@@ -65,7 +65,7 @@ def _grantable(parts: _CopiedParts, tx: Transaction, plan: Plan, demand: Demand)
         if exceeded_cap(run, opened) is not None:
             break
         numbers = next_numbers(run, opened, step.number)
-        answer = reserve(parts, tx, plan, [ticket_id(run, number, opened) for number in numbers], EndedTickets())
+        answer = reserve(parts, tx, plan, [ticket_id(run, number, opened) for number in numbers])
         if isinstance(answer, Refusal):
             break
         granted += len(answer)

@@ -298,6 +298,7 @@ class _Rows:
         grace_seconds: float,
         *,
         due_at: datetime | None = None,
+        is_new: bool = False,
     ) -> dict[int, int]:
         run = self._simulation.runs[run_id].run
         going_on = {"status": "running", "dispatched": max(run.dispatched, *tickets), "reason": None}

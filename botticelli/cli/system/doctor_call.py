@@ -120,7 +120,7 @@ class Trial:
             self._write(self._account.settle_failure(draw, DriverUnknown("the call was interrupted")))
             raise
         seconds = time.monotonic() - began
-        self._write(self._account.settle(draw, response).settled)
+        self._write(self._account.settle(draw, response).charge.row)
         return response, seconds
 
     def _write(self, settled: Settled) -> None:

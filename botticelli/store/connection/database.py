@@ -27,6 +27,7 @@ from botticelli.store.connection.sessions import (
     ping_doubtful_connections,
     shown,
 )
+from botticelli.store.schema.statements import send_waiting_first
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -70,6 +71,7 @@ def make_engine(
     )
     ping_doubtful_connections(engine)
     limit_sessions(engine, limits)
+    send_waiting_first(engine)
     return engine
 
 

@@ -1,8 +1,9 @@
--- Marks iterations of one run as succeeded, those that are still held.
--- The caller has locked the run; rows of iterations are locked in order of their numbers. `finished_at` follows the order of
--- the commits, as for every end of an iteration.
+-- Marks iterations of one run as succeeded, those that are still held, and reads the run, which the caller has locked.
+-- Rows of iterations are locked in order of their numbers. `finished_at` follows the order of the commits, as for every end of an
+-- iteration.
 -- in: run_id, numbers, fencing_tokens (arrays of one length)
--- returns: number, fencing_token of those that were still held
+-- returns: the run's fields (see IterationSteps); in_flight, waiting_number, waiting_attempt, parked as open_iterations.sql does,
+--          as they were before; an array of number and fencing_token of each that was still held
 with held as (
     select iterations.number
     from iterations
@@ -13,11 +14,18 @@ with held as (
       and iterations.status = 'running'
     order by iterations.number
     for update of iterations
+), ended as (
+    update iterations
+    set status = 'succeeded', error = null, finished_at = clock_timestamp(), ticket = null, lease_until = null, due_at = null
+    from held
+    where iterations.run_id = :run_id
+      and iterations.number = any (cast(:numbers as bigint[]))
+      and iterations.number = held.number
+    returning iterations.number, iterations.fencing_token
+), opened as (
+    {open_iterations.sql}
 )
-update iterations
-set status = 'succeeded', error = null, finished_at = clock_timestamp(), ticket = null, lease_until = null, due_at = null
-from held
-where iterations.run_id = :run_id
-  and iterations.number = any (cast(:numbers as bigint[]))
-  and iterations.number = held.number
-returning iterations.number, iterations.fencing_token
+select runs.*, opened.*, (select array_agg(array[ended.number, ended.fencing_token]) from ended)
+from runs
+cross join opened
+where runs.id = :run_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 from sqlalchemy import Connection
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 from botticelli.store.runs.acts import ActRow
 from botticelli.store.runs.iterations import Claim, ClaimKey, Open, RunIntent
 from botticelli.store.runs.runs import LOCK, Run
-from botticelli.store.schema.statements import Prepared, Step, as_rows, columns_of, fetch, prepared, statement
+from botticelli.store.schema.statements import Prepared, Step, as_rows, columns_of, fetch, later, prepared, statement
 from botticelli.store.usage.ledger import Entry, Settled
 
 _RUN = tuple(Run.__slots__)
@@ -78,32 +79,46 @@ class IterationSteps:
         values["rows"] = as_rows(columns_of(row) for _, row, _ in acts)
         return frozenset(fetch(self._connection, prepared("record_held_acts"), values))
 
-    def succeed(self, run_id: str, claims: Sequence[Claim]) -> frozenset[ClaimKey]:
-        """Lock the run, end the claims that are still held, and return their keys. The caller counts them."""
-        values = {"run_id": run_id, **_keys(claims)}
-        ended = fetch(self._connection, prepared("succeed"), values, after=[(LOCK, {"run_id": run_id})])
-        return frozenset((run_id, number, fencing_token) for number, fencing_token in ended)
+    def succeed(self, run_id: str, claims: Sequence[Claim]) -> tuple[Run, Open, frozenset[ClaimKey]]:
+        """Lock the run and end the claims that are still held, of which it returns the keys.
 
-    def last_acts(
+        Also returns the run with these successes, and its iterations that are still open. The caller counts them in the row.
+        """
+        values = {"run_id": run_id, **_keys(claims)}
+        rows = fetch(self._connection, prepared_with_run("succeed"), values, after=[(LOCK, {"run_id": run_id})])
+        if not rows:
+            raise claims[0].stale()
+        *fields, in_flight, waiting_number, waiting_attempt, parked, ended = rows[0]
+        run, keys = Run(*fields), frozenset((run_id, number, token) for number, token in ended or ())
+        opened = Open(in_flight - len(keys), waiting_number, waiting_attempt, parked)
+        return replace(run, succeeded=run.succeeded + len(keys)), opened, keys
+
+    def record_last(
         self, run_id: str, numbers: Sequence[int], acts: Sequence[ActRow], settled: Sequence[Settled]
-    ) -> list[Step]:
-        """Return the statement, if any, that writes acts of iterations that end in this transaction."""
+    ) -> None:
+        """Write acts of iterations that end in this transaction, with the outcomes of their requests."""
         rows = as_rows(map(columns_of, acts))
         outcomes = as_rows(outcome.as_row() for outcome in settled)
         values = {"run_id": run_id, "numbers": list(numbers), "rows": rows, "settled": outcomes}
-        return [(prepared("record_last_acts"), values)] if acts else []
+        if acts:
+            later(self._connection, prepared("record_last_acts"), values)
 
-    def count(
-        self, run_id: str, numbers: Iterable[int], *, succeeded: int = 0, failed: int = 0, after: Sequence[Step] = ()
-    ) -> tuple[Run, Open]:
+    def count(self, run_id: str, numbers: Iterable[int], *, succeeded: int = 0, failed: int = 0) -> tuple[Run, Open]:
         """Add ended iterations to the counters of a locked run; return it, and its iterations that are still open.
 
-        `succeeded` and `failed` are how many of `numbers` ended so; the others were cancelled. The statements of `after`
-        run before, in the same trip.
+        `succeeded` and `failed` are how many of `numbers` ended so; the others were cancelled.
         """
-        values = {"run_id": run_id, "numbers": list(numbers), "succeeded": succeeded, "failed": failed}
-        [row] = fetch(self._connection, prepared_with_run("count_iterations"), values, after=after)
+        [row] = fetch(self._connection, *_counting(run_id, numbers, succeeded, failed))
         return Run(*row[: len(_RUN)]), Open(*row[len(_RUN) :])
+
+    def count_successes(self, run_id: str, numbers: Sequence[int]) -> None:
+        """Add successes to the counters of a locked run, for a caller that knows what it and its iterations are then."""
+        later(self._connection, *_counting(run_id, numbers, len(numbers), 0))
+
+
+def _counting(run_id: str, numbers: Iterable[int], succeeded: int, failed: int) -> Step:
+    values = {"run_id": run_id, "numbers": list(numbers), "succeeded": succeeded, "failed": failed}
+    return prepared_with_run("count_iterations"), values
 
 
 def _keys(claims: Sequence[Claim]) -> Mapping[str, list[str] | list[int]]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, select, tuple_, update
 
 from botticelli.errors import StaleLease
 from botticelli.statuses import FinalStatus, Hold, IterationStatus, RunStatus
-from botticelli.store.schema.statements import fetch, prepared, statement
+from botticelli.store.schema.statements import fetch, later, prepared, statement
 from botticelli.store.schema.tables import iterations
 
 CAUSE_CHARACTERS = 200
@@ -189,10 +189,12 @@ class Iterations:
         grace_seconds: float,
         *,
         due_at: datetime | None = None,
+        is_new: bool = False,
     ) -> dict[int, int]:
         """Store tickets by number, and that the run goes on and is next due at `due_at`.
 
-        Returns how often a task was published for each, this time included. The caller has locked the run.
+        Returns how often a task was published for each, this time included: once for iterations that are all new. The
+        caller has locked the run.
         """
         values = {
             "run_id": run_id,
@@ -201,6 +203,9 @@ class Iterations:
             "grace_seconds": grace_seconds,
             "due_at": due_at,
         }
+        if is_new:
+            later(self._connection, prepared("admit"), values)
+            return dict.fromkeys(tickets, 1)
         return dict(fetch(self._connection, prepared("admit"), values))
 
     def held_by(self, workers: Collection[str]) -> list[Claim]:

@@ -158,6 +158,11 @@ class Run:
         return self.status in FINAL
 
     @property
+    def is_capped(self) -> bool:
+        """Whether its use is limited, so that admission must know what was used."""
+        return self.max_tokens_total is not None or self.max_cost_usd is not None
+
+    @property
     def used_tokens(self) -> int:
         return self.input_tokens + self.output_tokens
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from botticelli.budget import Amounts, Budget, Scope, Share, Ticket, Window
+from botticelli.budget import Amounts, Budget, Closing, Scope, SettleRequest, Share, Ticket, Window
 from botticelli.testing.budget_cases.budget_base import (
     LEASE_MS,
     LEASE_SECONDS,
@@ -40,24 +40,39 @@ class TicketCases(BudgetCases):
         assert [waiter.ticket for scope in (first, other) for waiter in budget.usage(scope).waiting] == []
         granted(hold(budget, "behind", other, tokens=15))
 
-    def test_released_tickets_make_room_for_a_reservation_in_their_trip(self, budget: Budget) -> None:
+    def test_closed_draws_and_tickets_make_room_for_the_reservation_of_their_trip(self, budget: Budget) -> None:
         scope, other = tokens_per_minute(100), tokens_per_minute(100, "other")
         shares = [Share(scope, Amounts(1, 60)), Share(other, Amounts(1, 60))]
         ended = granted(budget.reserve("ended", shares, LEASE_SECONDS))
         drawn(budget.draw("ended", "d", scope, Amounts(1, 60)))
-        budget.settle("ended", "d", scope, Amounts(1, 20))
+        closing = Closing([SettleRequest("ended", "d", scope, Amounts(1, 20))], [ended])
         refused(budget.reserve("next", shares, LEASE_SECONDS))
-        for _ in range(2):  # a trip that comes twice holds nothing twice
-            answer = budget.reserve_all(["next"], shares, LEASE_SECONDS, released=[ended])
-            assert isinstance(answer, list), f"refused: {answer}"
+        for outcome in ("settled", "repeated"):  # a trip that comes twice charges and holds nothing twice
+            [settlement], answer = budget.close_and_reserve(closing, ["next"], shares, LEASE_SECONDS)
+            assert (settlement.outcome, isinstance(answer, list)) == (outcome, True), f"refused: {answer}"
             assert [held(budget, each) for each in (scope, other)] == [(1, 60)] * 2
+            assert [used(budget, each) for each in (scope, other)] == [[20], [0]]
             assert budget.usage(scope).holders == budget.usage(other).holders == ("next",)
 
-    def test_tickets_are_released_when_the_reservation_of_their_trip_is_refused(self, budget: Budget) -> None:
+    def test_draws_are_settled_and_tickets_released_when_the_reservation_of_their_trip_is_refused(
+        self, budget: Budget
+    ) -> None:
         scope = tokens_per_minute(100)
         ended = granted(hold(budget, "ended", scope, tokens=60))
-        refused(budget.reserve_all(["next"], [Share(scope, Amounts(1, 101))], LEASE_SECONDS, released=[ended]))
-        assert held(budget, scope) == (0, 0)
+        drawn(budget.draw("ended", "d", scope, Amounts(1, 40)))
+        closing = Closing([SettleRequest("ended", "d", scope, Amounts(1, 30))], [ended])
+        _, answer = budget.close_and_reserve(closing, ["next"], [Share(scope, Amounts(1, 101))], LEASE_SECONDS)
+        refused(answer)
+        assert (held(budget, scope), used(budget, scope)) == ((0, 0), [30])
+
+    def test_draws_are_settled_before_their_tickets_are_released(self, budget: Budget) -> None:
+        scope = tokens_per_minute(100)
+        tickets = [granted(hold(budget, ticket, scope, tokens=40)) for ticket in ("a", "b")]
+        for ticket in ("a", "b"):
+            drawn(budget.draw(ticket, f"d{ticket}", scope, Amounts(1, 40)))
+        draws = [SettleRequest("a", "da", scope, Amounts(1, 10)), SettleRequest("b", "db", scope, None)]
+        assert [settlement.outcome for settlement in budget.close_all(Closing(draws, tickets))] == ["settled"] * 2
+        assert (held(budget, scope), used(budget, scope)) == ((0, 0), [50])
 
     def test_first_of_several_tickets_that_do_not_fit_is_refused(self, budget: Budget) -> None:
         scope = tokens_per_minute(100)

@@ -15,6 +15,7 @@ from botticelli.budget import (
     BLOCKED,
     Amounts,
     Budget,
+    Closing,
     Draw,
     DrawRequest,
     MemoryBudget,
@@ -179,13 +180,13 @@ class BudgetMachine(RuleBasedStateMachine):
     ) -> None:
         """As one after the other; only that the one who ends it keeps no place. Tickets are released before."""
         shares = [Share(SCOPES[name][low], wanted_amounts) for name, wanted_amounts in requested.items()]
-        released = [Ticket(ticket, tuple(shares), 0) for ticket in ended]
+        closing = Closing((), [Ticket(ticket, tuple(shares), 0) for ticket in ended])
         now = self.begin(list(requested))
         for ticket in ended:
             self.released(ticket, list(requested), now)
         answer = self.same(
-            self.redis.reserve_all(several, shares, ms / 1000, released=released),
-            self.memory.reserve_all(several, shares, ms / 1000, released=released),
+            self.redis.close_and_reserve(closing, several, shares, ms / 1000)[1],
+            self.memory.close_and_reserve(closing, several, shares, ms / 1000)[1],
         )
         if isinstance(answer, Refusal):
             self.answered(several[0], shares, answer, now, ms)

@@ -16,13 +16,14 @@ from botticelli.runtime.process import Runtime
 from botticelli.store import ActRow, Claim, Entry, Settled, Transaction
 from botticelli.store.connection.sessions import POOLED
 from botticelli.store.runs.items import Items
-from botticelli.store.schema.statements import Prepared, fetch, prepared
+from botticelli.store.schema.statements import Prepared, fetch, later, prepared
 from tests.support.narratives import narrative_text, start
 from workers.context.claims import keeper_of
 from workers.executor.iteration import perform
 
 NUMBER = Prepared.of("number", "select cast(:number as int)")
 NOTE = Prepared.of("note", "update runs set reason = :reason")
+NOTE_MORE = Prepared.of("note_more", "update runs set reason = reason || :reason")
 DIVIDED = Prepared.of("divided", "select 1 / cast(:by as int)")
 
 
@@ -181,6 +182,41 @@ def test_single_statement_stays_when_a_later_one_fails(runtime: Runtime) -> None
             _fail_after(opened, run.id, reason)
     with runtime.store.transaction() as tx:
         assert tx.runs.get(run.id).reason == "stays"
+
+
+def test_joined_transaction_sends_what_waits_before_any_other_statement(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1))
+    other = "update runs set reason = reason || ', then'"
+    with runtime.store.joined_transaction() as tx:
+        tx.connection.execute(text("update runs set reason = 'begun'"))
+        later(tx.connection, NOTE, {"reason": "first"})
+        tx.connection.execute(text(other))
+        with runtime.store.transaction() as before:
+            assert before.runs.get(run.id).reason is None
+        later(tx.connection, NOTE_MORE, {"reason": ", last"})
+    with runtime.store.transaction() as tx:
+        assert tx.runs.get(run.id).reason == "first, then, last"
+
+
+def test_joined_transaction_that_fails_leaves_nothing_and_its_connection_is_used_on(runtime: Runtime) -> None:
+    run = start(runtime, narrative_text(1))
+
+    def fail(by: int, *, at_its_end: bool) -> None:
+        with runtime.store.joined_transaction() as tx:
+            later(tx.connection, NOTE, {"reason": "goes"})
+            if at_its_end:
+                later(tx.connection, DIVIDED, {"by": by})
+            else:
+                fetch(tx.connection, DIVIDED, {"by": by})
+
+    for at_its_end in (True, False):
+        with pytest.raises(DataError):
+            fail(0, at_its_end=at_its_end)
+        with runtime.store.transaction() as tx:
+            assert tx.runs.get(run.id).reason is None
+    fail(1, at_its_end=True)
+    with runtime.store.transaction() as tx:
+        assert tx.runs.get(run.id).reason == "goes"
 
 
 def test_server_that_goes_after_a_claim_costs_no_attempt(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:

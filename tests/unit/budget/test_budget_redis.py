@@ -13,6 +13,7 @@ from botticelli.budget import (
     CHARGED_AT,
     METRICS,
     Amounts,
+    Closing,
     Draw,
     DrawRequest,
     PastCharge,
@@ -250,7 +251,7 @@ def test_reservation_in_the_trip_of_a_release_that_must_be_repeated_is_granted(c
     assert isinstance(ended, Ticket)
     client.script_flush()
     client.delete(*(f"{{botticelli}}:budget:{kind}:model" for kind in ("usage", "holds", "leases")))
-    answer = budget.reserve_all(["next"], shares, 60, released=[ended])
+    _, answer = budget.close_and_reserve(Closing(tickets=[ended]), ["next"], shares, 60)
     assert isinstance(answer, list)
     assert [budget.usage(scope).holders for scope in (SCOPE, other)] == [("next",)] * 2
 

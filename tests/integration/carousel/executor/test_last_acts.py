@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -132,6 +133,47 @@ def test_last_act_is_kept_when_the_end_cannot_be_written(runtime: Runtime, monke
     let_lease_run_out(runtime, run_id)
     assert perform_all(runtime, run_id).status == "completed"
     assert outcomes(runtime, run_id) == ["settled"]
+
+
+@pytest.mark.parametrize("is_back", [True, False], ids=["back at once", "still away"])
+def test_last_act_is_not_written_before_it_is_settled(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch, is_back: bool
+) -> None:
+    """Redis goes away before the trip that settles the call, ends its ticket and reserves the next one."""
+
+    def away(*_: Any) -> None:
+        raise ConnectionError("away")
+
+    run_id = start(runtime, narrative_text(2)).id
+    stage = performed(runtime, run_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime.budget, "close_and_reserve", away)
+        if not is_back:
+            patch.setattr(runtime.budget, "settle", away)
+        with pytest.raises(ConnectionError):
+            conclude(stage, Succeeded())
+    assert [act.status for act in acts(runtime, run_id)] == ["done"] * is_back
+    assert (iteration(runtime, run_id).status, run_of(runtime, run_id).succeeded) == ("running", 0)
+    let_lease_run_out(runtime, run_id)
+    assert perform_all(runtime, run_id).status == "completed"
+    assert outcomes(runtime, run_id) == ["settled", "settled", *["unknown"] * (not is_back)]
+
+
+def test_call_of_a_failed_iteration_is_settled_before_its_ticket_is_released(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release would charge a call that is still open with its estimate."""
+    calls: list[str] = []
+
+    def noted(name: str) -> Any:
+        call = getattr(runtime.budget, name)
+        return lambda *arguments: [calls.append(name), call(*arguments)][1]
+
+    stage = performed(runtime, start(runtime, narrative_text(1)).id)
+    for name in ("settle", "release_all"):
+        monkeypatch.setattr(runtime.budget, name, noted(name))
+    conclude(stage, Failed("too late"))
+    assert calls[:2] == ["settle", "release_all"]
 
 
 def test_iteration_that_fails_after_its_last_answer_keeps_the_act(runtime: Runtime) -> None:
