@@ -107,7 +107,7 @@ class Spender:
 
 @dataclass(slots=True, eq=False)
 class CallCharge:
-    """What an answered call has used: settled once in all scopes of its draw, alone or in a trip with others."""
+    """The use of an answered call, which is settled once in all scopes of its draw: alone, or in a trip with others."""
 
     draws: Draws
     draw_id: str

@@ -122,9 +122,7 @@ def advance(
             ended.close(runtime.budget)
         match step:
             case Idle():
-                due_at = _due_without_rows(run)
-                if run.due_at != due_at and not run.is_final:
-                    tx.runs.set(run.id, due_at=due_at)
+                _set_due(tx, run)
                 return publications
             case End(status, reason):
                 _end(runtime, tx, run, status, reason)
@@ -139,11 +137,15 @@ def advance(
                     _refused(runtime, tx, run, opened, answer, again=again)
                     return publications
                 publications += _admit(runtime, tx, run, number, answer)
-                last = number + len(answer) - 1
-                run = dataclasses.replace(
-                    run, status="running", dispatched=max(run.dispatched, last), due_at=_due_without_rows(run)
-                )
+                dispatched = max(run.dispatched, number + len(answer) - 1)
+                run = dataclasses.replace(run, status="running", dispatched=dispatched, due_at=_due_without_rows(run))
                 opened = _with_more(tx, opened, run, len(answer))
+
+
+def _set_due(tx: AdmissionRows, run: Run) -> None:
+    due_at = _due_without_rows(run)
+    if run.due_at != due_at and not run.is_final:
+        tx.runs.set(run.id, due_at=due_at)
 
 
 def publish(runtime: Runtime, publications: Sequence[Publication]) -> None:
