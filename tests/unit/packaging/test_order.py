@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fleet.compiled_share import share_of
 from tests.support.order import SECONDS, dealt
 
 ROOT = Path(__file__).parents[3]
@@ -50,3 +51,10 @@ def test_few_tests_on_many_workers_are_all_there(items: list[str]) -> None:
 def test_slow_test_of_the_table_exists(key: str) -> None:
     path, _, test = key.partition("::")
     assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8") if test else (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_each_module_is_compiled_by_one_worker(workers: int) -> None:
+    shared = [path for number in range(workers) for path in share_of(number, workers)]
+    assert Path(__file__) in shared
+    assert sorted(shared) == sorted(share_of(0, 1))
