@@ -115,11 +115,12 @@ def checked_request(
     from botticelli.security.fetch_transport import CheckedNetwork
 
     where = _shown(url)
-    fault = trust_fault(os.environ) if trust is None and url.startswith("https") else None
+    needs_trust = trust is None and url.startswith("https")
+    fault = trust_fault(os.environ) if needs_trust else None
     if fault is not None:
         raise FetchError(f"can't be reached: {fault.where}: {fault.what}", where=where, do=fault.do)
     backend = CheckedNetwork(limits.judge, limits.deadline)
-    context = trust or ssl.create_default_context()
+    context = ssl.create_default_context() if needs_trust else trust
     location, fields = _location(url, headers)
     try:
         with (

@@ -11,6 +11,7 @@ import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -108,11 +109,19 @@ def certificates_fault(name: str, path: str) -> Fault | None:
     fault = file_fault(name, path)
     if fault is not None:
         return fault
+    if not _holds_certificates(path, os.stat(path).st_mtime_ns):
+        return Fault(name, f"{_shown(path)} holds no readable certificate", f"correct {name}, or unset it")
+    return None
+
+
+@lru_cache(maxsize=8)
+def _holds_certificates(path: str, _changed_ns: int) -> bool:
+    """Read the file, which takes 25 ms for a system's certificates, once for each of its states."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except (OSError, ValueError):
-        return Fault(name, f"{_shown(path)} holds no readable certificate", f"correct {name}, or unset it")
-    return None
+        return False
+    return True
 
 
 def trust_fault(environ: Mapping[str, str]) -> Fault | None:
