@@ -34,8 +34,10 @@ def _replace(owner: object, name: str, value: object) -> None:
 def _prepared_statements() -> None:
     from botticelli.store.schema import statements
 
-    def whole(cursor: Any, _: object, steps: Sequence[statements.Step]) -> None:
-        cursor.execute(b";".join([cursor.mogrify(query.whole, values) for query, values in steps]))
+    def whole(cursor: Any, connection: Any, steps: Sequence[statements.Step], end: str = "") -> None:
+        begin, steps = statements._with_waiting(connection, steps)
+        texts = [cursor.mogrify(query.whole, values) for query, values in steps]
+        cursor.execute(b";".join(filter(None, [begin.encode(), *texts, end.encode()])))
 
     _replace(statements, "_run", whole)
 

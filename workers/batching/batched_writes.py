@@ -120,7 +120,9 @@ def _enter_one(runtime: Runtime, tx: Transaction, drawing: PendingDraw, draw: Dr
     return None
 
 
-_drawings: Batcher[Runtime, PendingDraw, GrantedDraw | Refusal] = Batcher(_draw_together, busy_counter.gather_seconds)
+_drawings: Batcher[Runtime, PendingDraw, GrantedDraw | Refusal] = Batcher(
+    _draw_together, lambda _: busy_counter.gather_seconds(), lambda _: busy_counter.count()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,4 +156,6 @@ def _record_together(runtime: Runtime, records: Sequence[ActRecord]) -> list[boo
     return [record.claim.key in held for record in records]
 
 
-_acts: Batcher[Runtime, ActRecord, bool] = Batcher(_record_together, busy_counter.gather_seconds)
+_acts: Batcher[Runtime, ActRecord, bool] = Batcher(
+    _record_together, lambda _: busy_counter.gather_seconds(), lambda _: busy_counter.count()
+)

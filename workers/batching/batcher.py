@@ -7,8 +7,8 @@ longer while more iterations of this process are busy.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -22,9 +22,9 @@ Result = TypeVar("Result")
 
 BATCH_SIZE = 64
 """Largest batch: a larger one would hold row locks for too long."""
-SECONDS_PER_ITERATION = 0.002
+SECONDS_PER_ITERATION = 0.0006
 MAX_SECONDS = 0.05
-MIN_BUSY = 16
+MIN_BUSY = 4
 """Up to this many busy iterations, a batch doesn't wait."""
 
 
@@ -49,16 +49,19 @@ class Batcher(Generic[Key, Item, Result]):
     alone, so that one bad item spoils no other; except when a server is unreachable, since the call may have taken
     effect.
 
-    `gather_seconds` returns how long the first request of a batch may wait for others.
+    `gather_seconds` returns how long the first request of a key may wait for others, `most` how many may come at all: when
+    they are there, the wait ends.
     """
 
     def __init__(
         self,
         ask: Callable[[Key, Sequence[Item]], Sequence[Result]],
-        gather_seconds: Callable[[], float] = lambda: 0.0,
+        gather_seconds: Callable[[Key], float] = lambda _: 0.0,
+        most: Callable[[Key], int] = lambda _: BATCH_SIZE,
     ) -> None:
         self._ask = ask
         self._gather_seconds = gather_seconds
+        self._most = most
         self._lock = Lock()
         self._queues: dict[Key, deque[_Entry[Item]]] = {}
         """Holds a key while a thread leads a batch for it."""
@@ -95,7 +98,7 @@ class Batcher(Generic[Key, Item, Result]):
                 entry.leads = True
             else:
                 queue.append(entry)
-                if key in self._gathering and len(queue) >= BATCH_SIZE - 1:
+                if key in self._gathering and self._is_full(key, queue):
                     self._gathering[key].woken.set()
 
     def _leave(self, key: Key, entry: _Entry[Item]) -> None:
@@ -121,9 +124,9 @@ class Batcher(Generic[Key, Item, Result]):
                     entry.woken.set()
 
     def _gather(self, key: Key, mine: _Entry[Item]) -> None:
-        seconds = mine.came_at + self._gather_seconds() - time.monotonic()
+        seconds = mine.came_at + self._gather_seconds(key) - time.monotonic()
         with self._lock:
-            if seconds <= 0 or len(self._queues[key]) >= BATCH_SIZE - 1:
+            if seconds <= 0 or self._is_full(key, self._queues[key]):
                 return
             mine.woken.clear()
             self._gathering[key] = mine
@@ -132,6 +135,10 @@ class Batcher(Generic[Key, Item, Result]):
         finally:
             with self._lock:
                 del self._gathering[key]
+
+    def _is_full(self, key: Key, queue: Collection[_Entry[Item]]) -> bool:
+        """Whether the leader and those that wait behind it are a whole batch."""
+        return len(queue) + 1 >= min(BATCH_SIZE, self._most(key))
 
     def _add_others(self, key: Key, batch: list[_Entry[Item]]) -> None:
         with self._lock:
@@ -170,32 +177,41 @@ class BusyCounter:
     """Counts the iterations that this process performs, without those that wait for a model."""
 
     def __init__(self) -> None:
-        self._all: deque[None] = deque()
-        self._waiting: deque[None] = deque()
-        """Holds an item per waiting iteration; a deque's append and pop need no lock that threads would contend for.
-        """
+        self._lock = Lock()
+        self._counts = Counter[str]()
+        """Busy iterations by run."""
 
-    def busy(self) -> AbstractContextManager[None]:
-        """Count an iteration as busy while the block runs."""
-        return _longer(self._all)
+    def busy(self, run_id: str = "") -> AbstractContextManager[None]:
+        """Count an iteration of a run as busy while the block runs."""
+        return self._counting(run_id, 1)
 
-    def waiting_for_model(self) -> AbstractContextManager[None]:
+    def waiting_for_model(self, run_id: str = "") -> AbstractContextManager[None]:
         """Count an iteration as waiting while the block runs; parallel acts of one iteration may wait at the same time."""
-        return _longer(self._waiting)
+        return self._counting(run_id, -1)
 
-    def gather_seconds(self) -> float:
-        """Return how many seconds the first request of a batch may wait for others."""
-        count = len(self._all) - len(self._waiting)
+    def count(self, run_id: str | None = None) -> int:
+        """Return how many iterations are busy, of one run or of all."""
+        with self._lock:
+            return self._counts.total() if run_id is None else self._counts[run_id]
+
+    def gather_seconds(self, run_id: str | None = None) -> float:
+        """Return how many seconds the first request of a batch may wait for others, of one run or of all."""
+        count = self.count(run_id)
         return min(MAX_SECONDS, count * SECONDS_PER_ITERATION) if count > MIN_BUSY else 0.0
 
+    @contextmanager
+    def _counting(self, run_id: str, by: int) -> Iterator[None]:
+        self._add(run_id, by)
+        try:
+            yield
+        finally:
+            self._add(run_id, -by)
 
-@contextmanager
-def _longer(line: deque[None]) -> Iterator[None]:
-    line.append(None)
-    try:
-        yield
-    finally:
-        line.pop()
+    def _add(self, run_id: str, by: int) -> None:
+        with self._lock:
+            self._counts[run_id] += by
+            if not self._counts[run_id]:
+                del self._counts[run_id]
 
 
 busy_counter = BusyCounter()

@@ -167,7 +167,7 @@ def _earlier(tx: Transaction, run_id: str, numbers: Sequence[int]) -> dict[int, 
 
 
 _claims: Batcher[tuple[Runtime, str], int, IterationContext | None] = Batcher(
-    _claim_together, busy_counter.gather_seconds
+    _claim_together, lambda key: busy_counter.gather_seconds(key[1]), lambda key: busy_counter.count(key[1])
 )
 
 

@@ -57,7 +57,7 @@ def perform(runtime: Runtime, run_id: str, number: int) -> Failed | None:
     again when the server is back.
     """
     try:
-        with busy_counter.busy():
+        with busy_counter.busy(run_id):
             return _claim_and_perform(runtime, run_id, number)
     except SERVER_ERRORS as error:
         log("iteration_interrupted", level=logging.WARNING, run=run_id, iteration=number, error=type(error).__name__)
@@ -277,7 +277,9 @@ def _succeed_together(key: tuple[Runtime, str], successes: Sequence[_Success]) -
     ]
 
 
-_successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(_succeed_together, busy_counter.gather_seconds)
+_successes: Batcher[tuple[Runtime, str], _Success, _Written] = Batcher(
+    _succeed_together, lambda key: busy_counter.gather_seconds(key[1]), lambda key: busy_counter.count(key[1])
+)
 
 
 def _claim_following(

@@ -164,7 +164,7 @@ class ModelCall:
             draw = self._draw()
             span = self._begin_span(request)
             try:
-                with busy_counter.waiting_for_model(), on_request_sent(self._measure_delay):
+                with busy_counter.waiting_for_model(self._stage.claim.run_id), on_request_sent(self._measure_delay):
                     self._measure_delay()
                     response = self._generate(driver, request)
                 if span is not None:
@@ -372,5 +372,5 @@ class ModelCall:
         """Sleep through a short wait, without a connection; a long one hands the iteration back."""
         if wait_seconds > self._stage.runtime.settings.worker.inline_wait_seconds:
             raise ParkUntil(wait_seconds, reason, waiting_for)
-        with busy_counter.waiting_for_model():
+        with busy_counter.waiting_for_model(self._stage.claim.run_id):
             threading.Event().wait(wait_seconds)

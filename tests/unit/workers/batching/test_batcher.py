@@ -199,23 +199,33 @@ def test_requester_interrupted_before_it_waits_is_not_waited_for() -> None:
 def test_leader_of_a_batch_waits_until_it_is_full() -> None:
     server = Server()
     server.open.set()
-    batcher = Batcher(server.double, gather_seconds=lambda: 600.0)
+    batcher = Batcher(server.double, gather_seconds=lambda _: 600.0)
     with ThreadPoolExecutor(BATCH_SIZE) as threads:
         outcomes = list(threads.map(lambda number: batcher.ask("key", number), range(BATCH_SIZE), timeout=60))
     assert outcomes == [number * 2 for number in range(BATCH_SIZE)]
     assert [sorted(batch) for batch in server.batches] == [list(range(BATCH_SIZE))]
 
 
+def test_leader_of_a_batch_waits_for_nobody_once_all_are_there() -> None:
+    server = Server()
+    server.open.set()
+    batcher = Batcher(server.double, lambda _: 600.0, lambda key: {"five": 5, "one": 1}[key])
+    with ThreadPoolExecutor(5) as threads:
+        assert list(threads.map(lambda number: batcher.ask("five", number), range(5), timeout=60)) == [0, 2, 4, 6, 8]
+    assert [sorted(batch) for batch in server.batches] == [list(range(5))]
+    assert batcher.ask("one", 4) == 8
+
+
 def test_lone_leader_waits_no_longer_than_its_window() -> None:
     server = Server()
     server.open.set()
-    assert Batcher(server.double, gather_seconds=lambda: 0.001).ask("key", 4) == 8
+    assert Batcher(server.double, gather_seconds=lambda _: 0.001).ask("key", 4) == 8
 
 
 def test_interrupted_leader_leaves_the_batch_to_the_others() -> None:
     server, main, gathers = Server(), threading.get_ident(), Event()
 
-    def gather_seconds() -> float:
+    def gather_seconds(_: str) -> float:
         is_first = not gathers.is_set()
         gathers.set()
         return 600.0 if is_first else 0.0
