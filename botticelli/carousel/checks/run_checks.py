@@ -82,7 +82,7 @@ def _write_schemas(run: Candidate) -> None:
 
 
 def _estimate(run: Candidate) -> None:
-    with run.runtime.store.transaction() as tx:
+    with run.runtime.store.single_statements() as tx:
         run.estimates = learned_estimates(run.runtime, tx, run.narrative, run.brought)
 
 

@@ -141,9 +141,10 @@ def begin(
 
 def _store(runtime: Runtime, loaded: Loaded, prepared: Prepared) -> Enqueued:
     new, rows = prepared.new, prepared.rows
-    with runtime.store.transaction() as tx:
-        created = tx.runs.insert(new)
-        run = tx.runs.lock(new.id)
+    with runtime.store.transaction() if rows is not None else runtime.store.joined_transaction() as tx:
+        inserted = tx.runs.insert(new)
+        created = inserted is not None
+        run = inserted or tx.runs.lock(new.id)
         if not created and run.request_sha256 != new.request_sha256:
             raise InvalidInput(
                 f"run {new.id} was enqueued before with another narrative or other options",

@@ -63,7 +63,7 @@ def fork(runtime: Runtime, run_id: str, request: Fork, mover: Actor | None = Non
     options = _options(old, request, variables, demands)
     new = replace(new_run(runtime, narrative, plan, old.source, options), forked_from=old.id, forked_at=request.number)
     with runtime.store.transaction() as tx:
-        created = tx.runs.insert(new)
+        created = tx.runs.insert(new) is not None
         if created:
             old = tx.runs.lock(old.id)
             _require_place(tx, old, request)

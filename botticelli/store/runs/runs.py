@@ -173,6 +173,8 @@ _OF_ID = _READ.where(runs.c.id == bindparam("run_id"))
 _GET = prepared_select("get_run", _OF_ID)
 LOCK = prepared_select("lock_run", _OF_ID.with_for_update())
 """Locks a run; takes its `run_id`."""
+_FIELDS = ", ".join("clock_timestamp()" if name == "now" else name for name in Run.__slots__)
+_INSERT = Prepared.of("insert_run", f"{statement('insert_run').text} returning {_FIELDS}")
 _SNAPSHOT_COLUMNS = [runs.c[name] for name in Snapshot.__slots__ if name != "narrative"]
 _SNAPSHOT = prepared_select(
     "get_snapshot", select(runs.c.snapshot, *_SNAPSHOT_COLUMNS).where(runs.c.id == bindparam("run_id"))
@@ -186,12 +188,13 @@ class Runs:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def insert(self, new: NewRun) -> bool:
-        """Insert a run; False, and nothing changed, when a run with this id exists already."""
+    def insert(self, new: NewRun) -> Run | None:
+        """Insert a run, and lock it; None, and nothing changed, when a run with this id exists already."""
         values = {name: getattr(new, name) for name in NewRun.__slots__}
         values |= {name: json.dumps(values[name]) for name in _JSON_COLUMNS}
         values["iterations_ready"] = None if new.rows is None else 0
-        return bool(fetch(self._connection, prepared("insert_run"), values))
+        rows = fetch(self._connection, _INSERT, values)
+        return Run(*rows[0]) if rows else None
 
     def get(self, run_id: str) -> Run:
         """Read a run. Raises NotFound when it doesn't exist."""

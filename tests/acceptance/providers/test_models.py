@@ -15,6 +15,7 @@ from botticelli.testing.discord import GUILD, TOKEN, FakeDiscord, serving
 from botticelli.testing.providers import JSON, FakeProvider, Limits
 from tests.support.fleet.processes import House
 from tests.support.narratives import narrative_text
+from tests.support.waiting import at_best
 
 NARRATIVES = Path(__file__).parents[3] / "narratives"
 DIGEST = NARRATIVES / "examples" / "daily_digest.toml"
@@ -97,6 +98,11 @@ def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House
     By the Budget's clock, the 31st draw after any other comes a minute and the guard later, or little more. The server
     refuses none that comes within the guard.
     """
+    assert at_best(lambda: unhindered_gap(house) <= (PERIOD_SECONDS + GUARD_SECONDS) / 0.95)
+
+
+def unhindered_gap(house: House) -> float:
+    """Use the limits up, and return how many seconds after a draw the 31st comes where a busy machine delays none."""
     prompt = "x" * 400 + " {iteration}"
     windows = [
         {"metric": "requests", "limit": REQUESTS, "period_seconds": PERIOD_SECONDS},
@@ -115,13 +121,12 @@ def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House
         assert (code, lines[-1]["successful_iterations"]) == (0, CALLS)
     with house.client() as client, client._runtime.store.transaction() as tx:
         draws = sorted((row["number"], row["drawn_at"].timestamp()) for row in tx.ledger.of_run(lines[-1]["run_id"]))
+    late = [number for (number, at), came in zip(draws, arrivals(server), strict=True) if came - at > GUARD_SECONDS]
+    assert server.statuses() == [200] * CALLS or late
     moments = sorted(at for _, at in draws)
     gaps = sorted(later - at for at, later in zip(moments, moments[REQUESTS:], strict=False))
     assert gaps[0] >= PERIOD_SECONDS
-    unhindered = gaps[len(gaps) // 10]  # a busy machine delays others, and what comes after them
-    assert unhindered <= (PERIOD_SECONDS + GUARD_SECONDS) / 0.95, gaps
-    late = [number for (number, at), came in zip(draws, arrivals(server), strict=True) if came - at > GUARD_SECONDS]
-    assert server.statuses() == [200] * CALLS or late
+    return gaps[len(gaps) // 10]  # a busy machine delays others, and what comes after them
 
 
 def arrivals(server: FakeProvider) -> list[float]:

@@ -68,3 +68,15 @@ def test_iteration_takes_one_trip_for_each_step(
         perform(runtime, run.id, 2)
     assert run_of(runtime, run.id).succeeded == 2
     assert trips == expected
+
+
+def test_run_is_stored_with_its_first_admission_in_one_trip_for_each_step(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past usage; then the run, the admission with what became of the run, and the commit. SQLAlchemy sends none of them."""
+    monkeypatch.setattr("botticelli.runtime.scopes.FRESH_OVERRIDES_SECONDS", 3600.0)
+    start(runtime, narrative_text(1))
+    with counted(runtime) as trips:
+        run = start(runtime, narrative_text(1))
+    assert run_of(runtime, run.id).dispatched == 1
+    assert trips == {"postgres": 4, "budget": 1}
