@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,12 +56,12 @@ def test_the_table_of_mechanisms_names_mutants_and_the_tests_that_they_are_tried
 
 
 @pytest.mark.parametrize("name", chosen)
-def test_tests_turn_red_without(name: str) -> None:
+def test_tests_turn_red_without(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "tests.mutants.plugin", "-p", "no:cacheprovider"]
     outcome = subprocess.run(
         [*command, *MUTANTS[name].tests],
         cwd=ROOT,
-        env={**os.environ, "MUTANT": name},
+        env={**os.environ, "MUTANT": name, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
