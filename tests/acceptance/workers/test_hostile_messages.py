@@ -51,9 +51,11 @@ def require_an_ordinary_run(house: House, worker: Process) -> None:
 
 def test_odd_messages_end_no_worker_and_hold_no_place(house: House, worker: Process) -> None:
     entries = [odd for _, odd in odd_entries(RUN_ITERATION)]
+    expected = sum(isinstance(admit(odd, QUEUE), Refused) for odd in entries)
     send(house, entries, worker)
-    assert len(refusals(worker)) == sum(isinstance(admit(odd, QUEUE), Refused) for odd in entries)
+    wait_until(lambda: len(refusals(worker)) >= expected, "the worker to say of the last one that it has refused it")
     require_an_ordinary_run(house, worker)
+    assert len(refusals(worker)) == expected
     assert "Traceback" not in worker.text()
 
 
