@@ -223,7 +223,7 @@ RECOVERY = (
     Mutant(
         "a thread goes on with an iteration that is not published",
         "workers/executor/iteration.py",
-        "    del following.publications[: len(by_claim)]\n",
+        "        del following.publications[: len(by_claim)]\n",
         "",
         ("tests/acceptance/commands/test_wire.py", "-k", "goes_on"),
     ),
