@@ -81,9 +81,9 @@ class Places:
         place = self.current
         return place is not None and not self.is_closing and not place.is_wanted(is_queue_empty)
 
-    def go_on_with(self, publication: Publication | None) -> None:
+    def go_on_with(self, publication: Publication) -> None:
         """Let the calling thread go on with an admitted iteration, which is then not published."""
-        if publication is not None and self.current is not None:
+        if self.current is not None:
             self.current.following = publication
 
     @property
@@ -166,5 +166,5 @@ class _ThenOn:
     def _go_on(self, publication: Publication) -> None:
         try:
             self._following(message_without_queue(publication), None, _nothing, _nothing, ())
-        except Exception:  # the sweep publishes it, since its row is due
+        except Exception:  # its lease runs out, or its row is due: either way the sweep publishes it
             logger.exception("not_gone_on run=%s iteration=%s", publication.run_id, publication.number)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DataError, OperationalError
 
 from botticelli.drivers import Usage
 from botticelli.runtime.process import Runtime
-from botticelli.store import ActRow, Claim, Entry, Settled, Transaction
+from botticelli.store import ActRow, Claim, Entry, Run, Settled, Transaction
 from botticelli.store.connection.sessions import POOLED
 from botticelli.store.runs.items import Items
 from botticelli.store.schema.statements import Prepared, fetch, later, prepared
@@ -84,13 +84,19 @@ def test_ledger_row_is_written_only_while_the_next_step_is_allowed(
         assert [row["draw_id"] for row in tx.ledger.of_run(run.id)] == ["d"] * is_entered
 
 
-def test_replaced_worker_enters_no_draw_beside_the_new_one(runtime: Runtime) -> None:
+def replaced(runtime: Runtime) -> tuple[Run, Claim, Claim]:
+    """Return a run, the claim of a worker that was too slow, and the claim of the one that has replaced it."""
     run = start(runtime, narrative_text(1))
     old = claimed(runtime, run.id)
     with runtime.store.transaction() as tx:
         tx.iterations.requeue(run.id, 1, old.fencing_token)
         tx.iterations.admit(run.id, {1: old.ticket}, grace_seconds=5)
     new = claimed(runtime, run.id)
+    return run, old, new
+
+
+def test_replaced_worker_enters_no_draw_beside_the_new_one(runtime: Runtime) -> None:
+    run, old, new = replaced(runtime)
     entries = [Entry(draw_id, run.id, 1, "one", 1, "a/b@default", 100, run.now) for draw_id in ("old", "new")]
     with runtime.store.single_statements() as tx:
         assert set(tx.steps.draw([old, new], entries, lease_seconds=60)) == {new.key}
@@ -98,12 +104,7 @@ def test_replaced_worker_enters_no_draw_beside_the_new_one(runtime: Runtime) -> 
 
 
 def test_replaced_worker_records_no_act_beside_the_new_one(runtime: Runtime) -> None:
-    run = start(runtime, narrative_text(1))
-    old = claimed(runtime, run.id)
-    with runtime.store.transaction() as tx:
-        tx.iterations.requeue(run.id, 1, old.fencing_token)
-        tx.iterations.admit(run.id, {1: old.ticket}, grace_seconds=5)
-    new = claimed(runtime, run.id)
+    run, old, new = replaced(runtime)
     acts = [
         (claim, act_row(claim, position), Settled(draw_id, "settled", run.now, Usage(1, 1)))
         for position, (draw_id, claim) in enumerate((("old", old), ("new", new)))

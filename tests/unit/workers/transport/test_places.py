@@ -94,7 +94,7 @@ def publication(number: int) -> Publication:
 
 
 def go_on_until(last: int) -> Act:
-    return lambda number: places.go_on_with(publication(number + 1) if number < last else None)
+    return lambda number: places.go_on_with(publication(number + 1)) if number < last else None
 
 
 def test_next_iteration_is_a_task_in_the_same_thread_before_the_message_is_acknowledged(
