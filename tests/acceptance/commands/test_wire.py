@@ -172,9 +172,11 @@ def task_events(app: Celery) -> Iterator[list[tuple[str, int, str]]]:
 
         thread = threading.Thread(target=listen)
         thread.start()
-        yield events
-        is_over.set()
-        thread.join()
+        try:
+            yield events
+        finally:
+            is_over.set()
+            thread.join()
 
 
 def published(client: Client) -> int:
@@ -194,7 +196,7 @@ def test_iterations_that_a_thread_goes_on_with_are_tasks_for_whoever_watches(hou
             before = published(client)
             events.clear()
             client.enqueue(name).wait(timeout_seconds=240)
-            wait_until(lambda e=end, c=count: [event[:2] for event in events].count((e, c)) == 1, "the last event")
+            wait_until(lambda e=end, c=count: (e, c) in [event[:2] for event in events], "the last event")
             tasks = [event[:2] for event in events if event[0] in ("task-received", "task-started", end)]
             kinds = ("task-received", "task-started", end)
             assert tasks == [(kind, number) for number in range(1, count + 1) for kind in kinds]
