@@ -252,7 +252,7 @@ def is_spoken(inputs: Sequence[Input]) -> bool:
     return any(input_.type == "text" or input_.type in MEDIA_KINDS for input_ in inputs)
 
 
-def are_siblings(act: Act, other: Act) -> bool:
+def share_performance(act: Act, other: Act) -> bool:
     """Tell whether two acts belong to the same performance of the same narrative."""
     if act.scope is None or other.scope is None:
         return act.scope is other.scope
@@ -310,7 +310,7 @@ class Narrative(CallParameters):
 
     def positions_beside(self, act: Act) -> list[int]:
         """Return the positions of all acts of the same performance of the same narrative, its own included."""
-        return [number for number, other in enumerate(self.acts) if are_siblings(other, act)]
+        return [number for number, other in enumerate(self.acts) if share_performance(other, act)]
 
     def name_for(self, act: Act) -> str:
         """Return the name of the narrative that an act comes from: its `{narrative.name}` and the scope of its state."""

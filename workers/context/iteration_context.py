@@ -14,7 +14,7 @@ from typing import Any
 from botticelli.carousel.control.run_control import BEGIN_WITHIN_SECONDS
 from botticelli.carousel.plan.planned_calls import Plan
 from botticelli.narrative import visible
-from botticelli.narrative.model import Act, Narrative, NarrativeInput, are_siblings
+from botticelli.narrative.model import Act, Narrative, NarrativeInput, share_performance
 from botticelli.runtime.process import Runtime
 from botticelli.settings.definitions import TablesSettings
 from botticelli.settings.demands import Demands, strictest_tables
@@ -122,7 +122,7 @@ class IterationContext:
 
     def earlier(self) -> list[ActRow]:
         """Return those of `rows` that belong to this act's own narrative."""
-        return [row for row in self.rows() if are_siblings(self.narrative.acts[row.position], self.act)]
+        return [row for row in self.rows() if share_performance(self.narrative.acts[row.position], self.act)]
 
     def turn_of(self, act: Act, performed: NarrativeInput, turn: int) -> Sequence[int]:
         """Return the positions of one turn of a narrative that `act` performs."""

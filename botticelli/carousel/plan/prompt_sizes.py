@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from botticelli.carousel.plan.estimates import FEWEST_SAMPLES, expected_answer_tokens, literal_tokens, turns
 from botticelli.carousel.plan.table_sizes import TableSizes
 from botticelli.narrative import visible
-from botticelli.narrative.model import Act, BotCommandInput, Narrative, Reference, TableInput, are_siblings
+from botticelli.narrative.model import Act, BotCommandInput, Narrative, Reference, TableInput, share_performance
 from botticelli.store import PastCalls
 
 
@@ -120,7 +120,7 @@ class Prompts:
         return sorted(visible(self.narrative.acts)[position])
 
     def _is_beside(self, earlier: int, position: int) -> bool:
-        return are_siblings(self.narrative.acts[earlier], self.narrative.acts[position])
+        return share_performance(self.narrative.acts[earlier], self.narrative.acts[position])
 
 
 def _unknown(act: Act, what: str) -> Size:
