@@ -5,7 +5,7 @@
 
 Runs the whole suite `--suite` times, then the tests with processes, servers or clocks, or those of the given paths,
 `--processes` times. The exit code is 1 when any test failed; each failed test is printed with the number of its failures,
-and the whole output of a round with one is in a file that is named.
+and the whole output of a round with one is in a file that is named. Ctrl-C ends it with what was seen until then.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+INTERRUPTED = 130
 TIMED = ("tests/acceptance", "tests/chaos", "tests/integration")
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
 
@@ -29,7 +30,9 @@ FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
 @contextmanager
 def busy(count: int) -> Iterator[None]:
     """Keep processors busy with `count` processes while the block runs."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], stderr=subprocess.DEVNULL) for _ in range(count)
+    ]
     try:
         yield
     finally:
@@ -64,15 +67,20 @@ def main() -> int:
     options = parser.parse_args()
     rounds = [("suite", ())] * options.suite + [("processes", tuple(options.paths))] * options.processes
     failures: Counter[str] = Counter()
-    with busy(options.busy):
+    ended = 0
+    with suppress(KeyboardInterrupt), busy(options.busy):
         for number, (name, paths) in enumerate(rounds, 1):
             started = time.monotonic()
             failed, closing = run(paths, options.workers)
             failures.update(failed)
+            ended = number
             seconds = time.monotonic() - started
             print(f"{number} of {len(rounds)}, {name}: {closing} ({seconds / 60:.1f} min)", flush=True)
     for test, count in failures.most_common():
-        print(f"failed {count} of {len(rounds)}: {test}")
+        print(f"failed {count} of {ended}: {test}")
+    if ended < len(rounds):
+        print(f"interrupted after {ended} of {len(rounds)} rounds")
+        return INTERRUPTED
     print("steady" if not failures else f"{len(failures)} tests are not steady")
     return 1 if failures else 0
 
