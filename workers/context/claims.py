@@ -37,7 +37,12 @@ _claimed_ahead: dict[tuple[Runtime, str, int], IterationContext] = {}
 
 
 def claim(runtime: Runtime, run_id: str, number: int) -> IterationContext | None:
-    """Claim an iteration and count the attempt; None when there is nothing to do."""
+    """Claim an iteration and count the attempt; None when there is nothing to do, or this process is about to exit.
+
+    The sweep of another worker publishes what this process leaves unclaimed.
+    """
+    if keeper_of(runtime).is_closed:
+        return None
     stage = _claimed_ahead.pop((runtime, run_id, number), None)
     return stage or _claims.ask((runtime, run_id), number)
 
@@ -213,6 +218,8 @@ class LeaseKeeper:
         self._claims: dict[ClaimKey, Claim] = {}
         self._interrupted: dict[ClaimKey, Claim] = {}
         """Claims interrupted by an absent server: handed back as soon as that can be recorded."""
+        self.is_closed = False
+        """Set when this process is about to exit: it claims nothing from then on, not even what it has handed back."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._empty = threading.Event()
@@ -244,6 +251,10 @@ class LeaseKeeper:
                 self._interrupted |= {claim.key: claim for claim in claims}
             raise
 
+    def close(self) -> None:
+        """Claim nothing more."""
+        self.is_closed = True
+
     def hand_back_interrupted(self) -> None:
         """Hand interrupted claims back, so that they continue here or elsewhere.
 
@@ -253,9 +264,17 @@ class LeaseKeeper:
             self._hand_back(claim, "a server was away")
 
     def hand_back_all(self, why: str) -> None:
-        """Hand back all claims, including running ones, because this process ends."""
+        """Hand back all claims, including running ones, because this process ends.
+
+        Once it claims nothing more, that includes those with which no thread has begun. Raises the errors of an absent server.
+        """
         for claim in [*self._take(self._interrupted), *self._take(self._claims)]:
             self._hand_back(claim, why)
+        if self.is_closed:
+            with self._runtime.store.transaction() as tx:
+                others = tx.iterations.held_by([worker_name()])
+            for claim in others:
+                self._hand_back(claim, why)
 
     def _take(self, claims: dict[ClaimKey, Claim]) -> list[Claim]:
         with self._lock:

@@ -95,9 +95,11 @@ class WorkerShutdown(threading.Thread):
         within_seconds = self._finish_seconds
         log("worker_ends", level=logging.WARNING, performing=len(state.active_requests), within_seconds=within_seconds)
         self._wait_while_busy()
-        if not self._hand_back() and self._exit_code == 0:
-            self._hurried.wait(CELERY_SECONDS)
+        if not _is_busy() and self._exit_code == 0:
             self._hand_back()
+            self._hurried.wait(CELERY_SECONDS)
+        keeper_of(self._runtime).close()
+        self._hand_back()
         leave(self._runtime)
         sys.stdout.flush()
         os._exit(self._exit_code)
@@ -107,8 +109,8 @@ class WorkerShutdown(threading.Thread):
         while _is_busy() and time.monotonic() < deadline and not self._hurried.wait(POLL_SECONDS):
             pass
 
-    def _hand_back(self) -> bool:
-        """Hand back everything; return whether there was anything."""
+    def _hand_back(self) -> None:
+        """Hand back everything. Celery may still receive messages, also of what is handed back."""
         busy = _is_busy()
         why = "its worker had stalled" if self._exit_code else "its worker was shut down"
         deadline = time.monotonic() + HAND_BACK_SECONDS
@@ -116,11 +118,11 @@ class WorkerShutdown(threading.Thread):
             try:
                 keeper_of(self._runtime).hand_back_all(why)
                 self._hand_back_of_children(busy, why)
-                return busy
+                return
             except SERVER_ERRORS as error:
                 if time.monotonic() >= deadline:
                     log("left_to_the_leases", level=logging.WARNING, error=type(error).__name__)
-                    return busy
+                    return
                 threading.Event().wait(POLL_SECONDS)
 
     def _hand_back_of_children(self, busy: bool, why: str) -> None:

@@ -92,29 +92,41 @@ class Connections:
     def run_all(self, calls: Sequence[tuple[Script, Prepared]]) -> list[Any]:
         """Return the reply to each call of a script, in one round trip.
 
-        Loads scripts again that the server has lost; calls before the first of these are then made twice. Disconnects
+        Loads scripts again that the server has lost, and makes the calls from the first of these on once more. Disconnects
         from a server that has become a replica: when it is a primary again, it may have another server's data.
         """
         try:
-            return self._answers([evalsha(script.sha, *call) for script, call in calls])
-        except self._errors.NoScriptError:
-            for script in {script.sha: script for script, _ in calls}.values():
-                script.sha = self.client.script_load(script.script)
-            return self._answers([evalsha(script.sha, *call) for script, call in calls])
+            replies = self._replies(calls)
+            missing = next((at for at, reply in enumerate(replies) if isinstance(reply, Exception)), len(calls))
+            if missing < len(calls):
+                for script in {script.sha: script for script, _ in calls}.values():
+                    script.sha = self.client.script_load(script.script)
+                replies[missing:] = self._replies(calls[missing:])
         except self._errors.ReadOnlyError:
             self._pool.disconnect()
             raise
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
 
-    def _answers(self, commands: list[bytes]) -> list[Any]:
-        """Send packed commands and read their replies, with the retries of the client.
+    def _replies(self, calls: Sequence[tuple[Script, Prepared]]) -> list[Any]:
+        """Send calls and read their replies, with the retries of the client. A lost script's reply is the error.
 
         Skips the bookkeeping of redis-py, which takes longer than everything else here.
         """
         connection: Any = self._pool.get_connection()
+        commands = [evalsha(script.sha, *call) for script, call in calls]
+
+        def read() -> Any:
+            try:
+                return connection.read_response()
+            except self._errors.NoScriptError as error:
+                return error
 
         def send_and_read() -> list[Any]:
             connection.send_packed_command(commands)
-            return [connection.read_response() for _ in commands]
+            return [read() for _ in commands]
 
         try:
             return list(connection.retry.call_with_retry(send_and_read, lambda _: connection.disconnect()))

@@ -15,6 +15,7 @@ from botticelli.errors import StaleLease
 from botticelli.runtime.process import Runtime
 from botticelli.store import Claim, Entry, Transaction
 from tests.support.narratives import narrative_text, perform_all, run_of, start, sweep
+from workers.context import claims
 from workers.context.claims import hand_back, keeper_of
 from workers.executor.iteration import perform
 from workers.recovery.duties.expired_leases import ExpiredLeases
@@ -290,6 +291,19 @@ def test_retried_poison_run_has_all_its_attempts_again(make_runtime: MakeRuntime
         move(runtime, run.id)
     lose(runtime, run.id)
     assert perform_all(runtime, run.id).succeeded == 2
+
+
+def test_worker_that_exits_claims_nothing_that_it_has_handed_back(runtime: Runtime) -> None:
+    """Its consumer may still receive the message; another worker's sweep publishes it again."""
+    run = start(runtime, narrative_text(2, concurrency=2))
+    keeper = keeper_of(runtime)
+    held, waiting = (claims.claim(runtime, run.id, number) for number in (1, 2))
+    assert held is not None and waiting is not None
+    with keeper.holding(held.claim):
+        keeper.close()
+        keeper.hand_back_all("a test")
+    perform(runtime, run.id, 1)
+    assert statuses(runtime, run.id) == ["queued", "queued"]
 
 
 def test_handed_back_iteration_continues_at_once_and_its_old_holder_writes_nothing(runtime: Runtime) -> None:
