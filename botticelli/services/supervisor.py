@@ -10,9 +10,9 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import select
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -24,9 +24,41 @@ from botticelli.services.membership import servers_of
 from botticelli.services.servers.server import lives
 
 TICK_SECONDS = 0.1
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 LINGER_SECONDS = 1.0  # successive commands find the servers still up
 
 _log = logging.getLogger(__name__)
+
+
+class StopRequest:
+    """Made by a signal, which may come at any line; ends a wait at once.
+
+    `threading.Event` has a lock that isn't re-entrant: a handler that sets it would wait for the wait that it interrupts.
+    """
+
+    def __init__(self) -> None:
+        self.is_made = False
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+
+    def __enter__(self) -> StopRequest:
+        self._wakeup_before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        self._handlers_before = {number: signal.signal(number, self._make) for number in STOP_SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers_before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        os.close(self._reading)
+        os.close(self._writing)
+
+    def _make(self, *_: object) -> None:
+        self.is_made = True
+
+    def wait(self, seconds: float) -> None:
+        """Wait until the request is made, at most `seconds`."""
+        select.select([self._reading], [], [], 0 if self.is_made else seconds)
 
 
 class Keeper:
@@ -35,25 +67,26 @@ class Keeper:
         self._keeper_lock = keeper_lock
         self._users_lock = open_lock(paths.users)
         self._empty_since: float | None = None
-        self._stop_requested = threading.Event()
         self._servers = list(map(ServerProcess, servers_of(paths)))
 
     def run(self) -> None:
         """Run until the servers are stopped; the process releases the locks when it ends."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop_requested.set())
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        os.pwrite(self._keeper_lock, b"%d\n" % os.getpid(), 0)
-        _log.info("keeping the servers of %s running", self._paths.root)
-        while not self._stop_requested.is_set() and self._owns_home() and not self._is_unused():
+        with StopRequest() as stop:
+            os.pwrite(self._keeper_lock, b"%d\n" % os.getpid(), 0)
+            _log.info("keeping the servers of %s running", self._paths.root)
+            self._keep_running(stop)
+            for server in self._servers:
+                server.stop()
+            if not any(map(lives, servers_of(self._paths))):
+                self._paths.remove_sockets()
+            _log.info("the keeper ended")
+
+    def _keep_running(self, stop: StopRequest) -> None:
+        while not stop.is_made and self._owns_home() and not self._is_unused():
             for server in self._servers:
                 server.ensure_running()
-            self._stop_requested.wait(TICK_SECONDS)
-        for server in self._servers:
-            server.stop()
-        if not any(map(lives, servers_of(self._paths))):
-            self._paths.remove_sockets()
-        _log.info("the keeper ended")
+            stop.wait(TICK_SECONDS)
 
     def _is_unused(self) -> bool:
         """Whether nobody has used the services for a while and nothing pins them.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import click
 
 from botticelli.cli.base.context import Invocation, pass_invocation
 from botticelli.cli.base.json_output import emit
+from botticelli.cli.base.signals import SignalCounter
 
 if TYPE_CHECKING:
     from botticelli.monitoring.metrics.exporter import MetricsExporter
@@ -61,8 +61,7 @@ def _settle(exporter: MetricsExporter) -> None:
 def _serve(exporter: MetricsExporter, host: str, port: int) -> None:
     from botticelli.monitoring.metrics.metrics_server import MetricsServer
 
-    with MetricsServer(exporter, host, port) as server:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+    with MetricsServer(exporter, host, port) as server, SignalCounter() as signals:
         click.echo(f"metrics at {server.url}")
-        server.serve_forever(poll_interval=0.2)
+        while not signals.count:
+            server.handle_request()

@@ -13,6 +13,8 @@ from botticelli.runtime.server_errors import SERVER_ERRORS
 
 PATH = "/metrics"
 TIMEOUT_SECONDS = 30.0
+POLL_SECONDS = 0.2
+"""After so long without a request, who serves looks whether it is to end."""
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -37,6 +39,7 @@ class MetricsServer(ThreadingHTTPServer):
     """Answers GET /metrics. Raises InvalidInput for an address that can't be used."""
 
     daemon_threads = True
+    timeout = POLL_SECONDS
 
     def __init__(self, exporter: MetricsExporter, host: str, port: int) -> None:
         self.exporter = exporter

@@ -229,8 +229,10 @@ class House:
         except AssertionError as error:
             crews = (Paths(self.home), Paths(self.home, "model"))
             holders = openers([lock for paths in crews for lock in (paths.keeper, paths.users)])
-            services.down(self.home, force=True)
-            raise AssertionError("\n".join((str(error), *holders))) from None
+            with suppress(ServiceUnavailable):
+                services.down(self.home, force=True)
+            log = Paths(self.home).log("keeper").read_text()
+            raise AssertionError("\n".join((str(error), *holders, log))) from None
 
     def _are_services_stopped(self) -> bool:
         """Stop the services unless somebody uses them: waiting for their keeper to do so would take a second more."""

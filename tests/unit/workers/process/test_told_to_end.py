@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
-import sys
-from collections.abc import Callable, Iterator
-from types import FrameType, SimpleNamespace
-from typing import Any
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from celery import signals
 
 from botticelli.runtime import process
+from tests.support.interrupts import everywhere, is_interrupted_at
 from workers.process import lifecycle, shutdown
 from workers.process.shutdown import Flag, WorkerShutdown
 from workers.recovery import sweep_thread
@@ -34,56 +32,18 @@ class Leaving(WorkerShutdown):
         pass
 
 
-def give_up(*_: object) -> None:
-    raise TimeoutError
-
-
 @pytest.fixture(autouse=True)
 def worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process is one, as far as its signals are concerned."""
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM)
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
     before = {number: signal.getsignal(number) for number in numbers}
     settings = SimpleNamespace(worker=SimpleNamespace(shutdown_grace_seconds=60.0, sweep_interval_seconds=60.0))
     monkeypatch.setattr(process, "_current", [SimpleNamespace(pid=os.getpid(), settings=settings)])
     monkeypatch.setattr(lifecycle, "_pools", [object()])
     monkeypatch.setattr(lifecycle, "WorkerShutdown", Leaving)
-    signal.signal(signal.SIGALRM, give_up)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-def interrupt_at(line: int, reached: list[str]) -> Any:
-    """To be traced with: a SIGTERM at this one of the lines of all that is called."""
-    lines = itertools.count(1)
-
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        if event == "line" and next(lines) == line:
-            reached.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
-            signal.raise_signal(signal.SIGTERM)
-        return trace
-
-    return trace
-
-
-def is_interrupted_at(line: int, act: Callable[[], object]) -> bool:
-    """False for a line that `act` doesn't have."""
-    reached: list[str] = []
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
-    sys.settrace(interrupt_at(line, reached))
-    try:
-        act()
-    except TimeoutError:
-        pytest.fail(f"waits for itself when interrupted at {reached}")
-    finally:
-        sys.settrace(None)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    return bool(reached)
-
-
-def everywhere(act: Callable[[int], bool]) -> int:
-    """At how many lines it was interrupted."""
-    return sum(1 for _ in itertools.takewhile(act, itertools.count(1)))
 
 
 def tell(*_: object) -> None:
