@@ -192,4 +192,11 @@ BUDGET = (
         "",
         ("tests/integration/budget/test_budget_conformance.py", "-k", "several"),
     ),
+    Mutant(
+        "a script that the server has lost repeats no call before it",
+        "botticelli/budget/redis/checked_connections.py",
+        "replies[missing:] = self._replies(calls[missing:])",
+        "replies = self._replies(calls)",
+        ("tests/integration/budget/test_budget_on_valkey.py", "-k", "beside_a_lost_script"),
+    ),
 )

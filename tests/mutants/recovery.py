@@ -340,6 +340,13 @@ RECOVERY = (
         ("tests/acceptance/workers/test_prefork.py", "-k", "ends_in_time and after"),
     ),
     Mutant(
+        "a worker that exits claims nothing that it has handed back",
+        "workers/context/claims.py",
+        "    if keeper_of(runtime).is_closed:\n        return None\n",
+        "",
+        (CAROUSEL + "recovery/test_recovery.py", "-k", "worker_that_exits"),
+    ),
+    Mutant(
         "a Redis that forgot is told by the ledger",
         "botticelli/store/queries/charged.sql",
         "where ",

@@ -15,7 +15,7 @@ from botticelli.testing.discord import GUILD, TOKEN, FakeDiscord, serving
 from botticelli.testing.providers import JSON, FakeProvider, Limits
 from tests.support.fleet.processes import House
 from tests.support.narratives import narrative_text
-from tests.support.waiting import at_best
+from tests.support.waiting import at_best, slowness
 
 NARRATIVES = Path(__file__).parents[3] / "narratives"
 DIGEST = NARRATIVES / "examples" / "daily_digest.toml"
@@ -29,6 +29,8 @@ MODELS = {
 KEY = "sk-canary-in-the-environment"
 REQUESTS, TOKENS, PERIOD_SECONDS, CALLS = 30, 15_000, 7.0, 150
 GUARD_SECONDS = 0.25
+LATE_SECONDS = 0.38
+"""How late a draw may come on an idle machine: a twentieth of the minute."""
 
 
 def point_at(house: House, server: FakeProvider, tier: dict[str, Any]) -> None:
@@ -98,7 +100,7 @@ def test_a_server_with_limits_is_used_to_the_full_and_never_refuses(house: House
     By the Budget's clock, the 31st draw after any other comes a minute and the guard later, or little more where a busy
     machine delays neither. The server refuses none that comes within the guard.
     """
-    assert at_best(lambda: shortest_gap(house) <= (PERIOD_SECONDS + GUARD_SECONDS) / 0.95)
+    assert at_best(lambda: shortest_gap(house) <= PERIOD_SECONDS + GUARD_SECONDS + LATE_SECONDS * slowness())
 
 
 def shortest_gap(house: House) -> float:
