@@ -46,8 +46,8 @@ where relnamespace = 'public'::regnamespace and relkind = 'r'
 """
 SEQUENCES = "select sequencename from pg_sequences where schemaname = 'public' and last_value is not null"
 REVISION = "alembic_version"
-UNHINDERED = "set session_replication_role = replica; set lock_timeout = '1s'; set synchronous_commit = off"
-"""No row is kept by one that refers to it, and nothing waits for a lock that somebody has left."""
+UNHINDERED = "set session_replication_role = replica; set lock_timeout = '20s'; set synchronous_commit = off"
+"""No row is kept by one that refers to it, and nothing waits for ever for a lock. Autovacuum gives its own up in a second."""
 
 
 class Databases:
