@@ -266,15 +266,15 @@ class LeaseKeeper:
     def hand_back_all(self, why: str) -> None:
         """Hand back all claims, including running ones, because this process ends.
 
-        Once it claims nothing more, that includes those with which no thread has begun. Raises the errors of an absent server.
+        Once it claims nothing more, that includes those that threads would go on with. Raises the errors of an absent server.
         """
         for claim in [*self._take(self._interrupted), *self._take(self._claims)]:
             self._hand_back(claim, why)
         if self.is_closed:
-            with self._runtime.store.transaction() as tx:
-                others = tx.iterations.held_by([worker_name()])
-            for claim in others:
-                self._hand_back(claim, why)
+            for key in [key for key in list(_claimed_ahead) if key[0] is self._runtime]:
+                stage = _claimed_ahead.pop(key, None)
+                if stage is not None:
+                    self._hand_back(stage.claim, why)
 
     def _take(self, claims: dict[ClaimKey, Claim]) -> list[Claim]:
         with self._lock:

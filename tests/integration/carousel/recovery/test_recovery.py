@@ -299,6 +299,7 @@ def test_worker_that_exits_claims_nothing_that_it_has_handed_back(runtime: Runti
     keeper = keeper_of(runtime)
     held, waiting = (claims.claim(runtime, run.id, number) for number in (1, 2))
     assert held is not None and waiting is not None
+    claims.claim_ahead(runtime, {2: waiting})
     with keeper.holding(held.claim):
         keeper.close()
         keeper.hand_back_all("a test")
